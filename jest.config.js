@@ -1,0 +1,28 @@
+// Units run on sources; conformance and integration run what users run, the built packages.
+const swc = [
+  '@swc/jest',
+  {
+    jsc: { target: 'es2022', parser: { syntax: 'typescript', explicitResourceManagement: true } },
+    module: { type: 'es6' },
+  },
+];
+
+const shared = {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '^.+\\.ts$': swc },
+};
+
+const fromSources = {
+  ...shared,
+  testEnvironmentOptions: { customExportConditions: ['@rfaas/source', 'node', 'node-addons'] },
+  transformIgnorePatterns: ['/node_modules/(?!@rfaas/)'],
+};
+
+export default {
+  projects: [
+    { ...fromSources, displayName: 'unit', testMatch: ['<rootDir>/packages/*/test/**/*.test.ts'] },
+    { ...shared, displayName: 'conformance', testMatch: ['<rootDir>/tests/conformance/**/*.test.ts'] },
+    { ...shared, displayName: 'integration', testMatch: ['<rootDir>/tests/integration/**/*.test.ts'] },
+  ],
+};
