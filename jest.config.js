@@ -24,5 +24,6 @@ export default {
     { ...fromSources, displayName: 'unit', testMatch: ['<rootDir>/packages/*/test/**/*.test.ts'] },
     { ...shared, displayName: 'conformance', testMatch: ['<rootDir>/tests/conformance/**/*.test.ts'] },
     { ...shared, displayName: 'integration', testMatch: ['<rootDir>/tests/integration/**/*.test.ts'] },
+    { ...shared, displayName: 'packaging', testMatch: ['<rootDir>/tests/packaging/**/*.test.ts'] },
   ],
 };
