@@ -92,14 +92,20 @@ struct rfaas_invoke_context {
   /* Completions of this queue that the call took and that are not its own: other invocations' replies, failed
    * requests. The caller handles them after the call; room is for every slot's reply and request. */
   uint32_t other_count;
-  uint32_t reserved;
+  /* Receives posted beyond those that a reply is on its way for. The calls keep one ahead, posted while a request is
+   * travelling, so that none is posted in front of a request: receive_depth must be slots + 1 at least. Whoever takes the
+   * failed completion of a request (opcode SHIM_WRITE) from the queue adds one, since its reply will never come; the
+   * calls do so for what they put into others. */
+  uint32_t spare_receives;
   struct shim_completion others[2 * RFAAS_MAX_SLOTS];
 };
 
-/* Posts the receive for the reply and the request, then spins until this invocation's reply, a loss or the time is up:
- * enum rfaas_invoke_result, or a negative errno if nothing was posted (-ENOBUFS, -ENOTCONN, -EINVAL). */
+/* Posts the receive for the reply and the request (wr_id = invocation id), then spins until this invocation's reply, a
+ * loss or the time is up: enum rfaas_invoke_result, or a negative errno if the request was not posted (-ENOBUFS, -ENOTCONN,
+ * -EINVAL). Sets other_count. */
 SHIM_API int rfaas_invoke(uint32_t context);
-/* Posts the same and returns at once: 0 or a negative errno. The reply comes through the queue. */
+/* Posts the same and returns at once: 0 or a negative errno. The reply comes through the queue, and so does the failure
+ * of the request: opcode SHIM_WRITE, status not 0, wr_id = invocation id. */
 SHIM_API int rfaas_submit(uint32_t context);
 
 /* ---- executor ---------------------------------------------------------------------------------------------- */
@@ -131,9 +137,10 @@ struct rfaas_serve_context {
   uint64_t output_address[RFAAS_MAX_SLOTS];   /* local address of its first byte */
   uint64_t output_end[RFAAS_MAX_SLOTS];       /* local address of its guard page */
   /* Set for every call. */
-  uint32_t spin_microseconds;  /* how long to spin without work; 0 polls once */
+  uint32_t spin_microseconds;  /* how long to spin since the last work; 0 polls once */
   uint32_t flush_microseconds; /* return IDLE at the latest after this long, also under load, for accounting and stop */
-  uint32_t wait_milliseconds;  /* > 0: sleep instead of spinning, woken by work, interrupt or state changes */
+  uint32_t wait_milliseconds;  /* > 0: sleep until the first work instead of spinning for it; interrupts and state changes
+                                  wake, too (IDLE). After the work, spin_microseconds counts as always. */
   uint32_t reply_count;        /* replies of JavaScript functions to post first; the call sets it to 0 */
   struct {
     uint32_t slot;
@@ -145,21 +152,28 @@ struct rfaas_serve_context {
   uint32_t slot;
   uint32_t function_index;
   uint32_t invocation_id;
-  uint32_t input_bytes;     /* input is at input_address + slot * slot_stride + 64 */
+  uint32_t input_bytes;     /* of that JavaScript request, whose slot is busy until its reply is given: input is at input_address + slot * slot_stride + 64 */
   uint64_t request_output;  /* local address for the function's output: mapped result memory, or the slot's output */
   uint32_t request_capacity;
   uint32_t failure;
-  uint64_t request_output_mapping; /* counts up whenever request_output's mapping changes: views may be cached by it */
+  uint64_t request_output_mapping; /* 0: request_output is in the slot's own output. Else it is in mapped client memory, and
+                                      this number names the mapping: the same number, the same memory, for ever */
   /* Counted by the call, never reset. */
   uint64_t hot_nanoseconds;       /* spinning without work */
   uint64_t execution_nanoseconds; /* inside native functions; TypeScript adds its own for JavaScript */
   uint64_t invocations;           /* requests taken, of both kinds */
-  uint64_t reserved[4];
+  uint64_t request_mapping_address; /* with request_output_mapping not 0: the mapping's first byte */
+  uint64_t request_mapping_bytes;   /* and its bytes up to the guard page, for a view that is made once */
+  uint64_t reserved[2];
 };
 
 /*
  * Posts pending replies, then polls, reposts the receive, runs native functions and posts their replies, until one of
- * enum rfaas_serve_result or a negative errno. The caller posts the first receives (slots + 1 at least) itself.
+ * enum rfaas_serve_result or a negative errno (-EINVAL: a reply for a slot that runs no such invocation). The caller posts
+ * the first receives itself: slots + 1 at least, since the used one is posted anew right after the reply went out.
+ * A reply's memory is the slot's until the client uses the slot again. A reply that meets no receive is repeated for up to
+ * a second, then the call returns RFAAS_SERVE_FAILED; one whose result memory refuses it is replaced by
+ * RFAAS_RESULT_UNREACHABLE.
  */
 SHIM_API int rfaas_serve(uint32_t context);
 
