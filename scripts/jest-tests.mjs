@@ -30,7 +30,11 @@ export async function runJestTests(root, projects, parameters) {
     );
     const name = `jest ${projects.join(', ')}`;
     if (!existsSync(outputFile)) {
-      return { passed: 0, failed: [`${name}: ended with ${run.signal || `exit status ${run.code}`} and no results`], notRun: [] };
+      return {
+        passed: 0,
+        failed: [`${name}: ended with ${run.signal || `exit status ${run.code}`} and no results`],
+        notRun: [],
+      };
     }
     const result = readResults(root, JSON.parse(readFileSync(outputFile, 'utf8')));
     if (!run.ok && result.failed.length === 0) result.failed.push(`${name}: exit status ${run.code}`);
@@ -44,7 +48,10 @@ export async function runJestTests(root, projects, parameters) {
 function jestEnvironment() {
   const options = process.env.NODE_OPTIONS || '';
   const needed = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-  return { ...process.env, NODE_OPTIONS: [options, ...needed.filter((option) => !options.includes(option))].join(' ').trim() };
+  return {
+    ...process.env,
+    NODE_OPTIONS: [options, ...needed.filter((option) => !options.includes(option))].join(' ').trim(),
+  };
 }
 
 function readResults(root, results) {
@@ -58,7 +65,8 @@ function readResults(root, results) {
     for (const test of tests) {
       if (test.status === 'failed') summary.failed.push(`${file}: ${test.fullName}`);
       // A skipped test's name says why it is skipped: the rule for tests here.
-      if (test.status === 'pending' || test.status === 'todo') summary.notRun.push({ what: file, reason: test.fullName });
+      if (test.status === 'pending' || test.status === 'todo')
+        summary.notRun.push({ what: file, reason: test.fullName });
     }
   }
   return summary;

@@ -47,7 +47,9 @@ export async function runNativeTests(root, report) {
 }
 
 function missingProgram(program) {
-  return program === undefined || findProgram(program) !== undefined ? undefined : `"${program}" is not in PATH`;
+  return program === undefined || findProgram(program) !== undefined
+    ? undefined
+    : `"${program}" is not in PATH`;
 }
 
 /** Tries it: compilers accept the option without having the run-time library, and TSan refuses some kernels' memory maps. */
@@ -57,12 +59,16 @@ async function sanitizerObstacle(sanitizer) {
     const source = join(directory, 'probe.c');
     const program = join(directory, 'probe');
     writeFileSync(source, 'int main(void) { return 0; }\n');
-    const build = await runCommand(compilerName(), [`-fsanitize=${sanitizer}`, '-o', program, source], { quiet: true });
+    const build = await runCommand(compilerName(), [`-fsanitize=${sanitizer}`, '-o', program, source], {
+      quiet: true,
+    });
     if (!build.ok || !existsSync(program)) {
       return `${compilerName()} cannot link -fsanitize=${sanitizer} (its sanitizer library is a package of its own, often lib${sanitizer === 'thread' ? 'tsan' : 'asan'})`;
     }
     const run = await runCommand(program, [], { quiet: true });
-    return run.ok ? undefined : `a program built with -fsanitize=${sanitizer} does not start here: ${firstLine(run.output)}`;
+    return run.ok
+      ? undefined
+      : `a program built with -fsanitize=${sanitizer} does not start here: ${firstLine(run.output)}`;
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

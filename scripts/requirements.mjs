@@ -4,7 +4,8 @@ import { delimiter, join } from 'node:path';
 /** The oldest Node whose `require(esm)` and `using` helpers the packages rely on. */
 const OLDEST_NODE = [20, 19];
 
-const COMPILER_FIX = 'install one: "apt-get install build-essential", "dnf install gcc make" or "module load gcc"';
+const COMPILER_FIX =
+  'install one: "apt-get install build-essential", "dnf install gcc make" or "module load gcc"';
 
 /**
  * Where a program would be started from, or undefined if PATH has none.
@@ -47,7 +48,9 @@ export function missingRequirements(machine = {}) {
     );
   }
   if ((machine.platform || process.platform) !== 'linux') {
-    missing.push(`${machine.platform || process.platform} is not supported: the transports need Linux; use a Linux machine or VM`);
+    missing.push(
+      `${machine.platform || process.platform} is not supported: the transports need Linux; use a Linux machine or VM`,
+    );
   }
   if (findProgram(compilerName()) === undefined) {
     missing.push(`No C compiler: "${compilerName()}" is not in PATH; ${COMPILER_FIX}`);
@@ -56,7 +59,9 @@ export function missingRequirements(machine = {}) {
     missing.push('No make: "make" is not in PATH; install it: "apt-get install make" or "dnf install make"');
   }
   if (findProgram('npm') === undefined) {
-    missing.push('No npm: "npm" is not in PATH; install Node with npm from https://nodejs.org or "apt-get install npm"');
+    missing.push(
+      'No npm: "npm" is not in PATH; install Node with npm from https://nodejs.org or "apt-get install npm"',
+    );
   }
   return missing;
 }

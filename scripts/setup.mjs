@@ -32,7 +32,14 @@ async function installPackages(report) {
   if (mismatch === undefined) return;
   report(`Set-up 1/3: installing npm packages (${mismatch}) ...`);
   // Install scripts are never needed (prebuilt binaries come as packages), and dev dependencies are, whatever NODE_ENV says.
-  const parameters = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const parameters = [
+    'ci',
+    '--include=dev',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ];
   await step(report, 'npm', parameters, 'check the network and "npm config get registry", then run it again');
 }
 
@@ -63,7 +70,9 @@ async function step(report, command, parameters, fix) {
   const result = await runCommand(command, parameters, { cwd: root, quiet: true });
   if (!result.ok) {
     const how = result.signal === null ? `exit status ${result.code}` : result.signal;
-    throw new SetupError(`${endOfOutput(result.output)}\n"${command} ${parameters.join(' ')}" failed (${how}): ${fix}`);
+    throw new SetupError(
+      `${endOfOutput(result.output)}\n"${command} ${parameters.join(' ')}" failed (${how}): ${fix}`,
+    );
   }
   report(`            done in ${seconds(started)}`);
 }

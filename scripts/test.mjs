@@ -29,7 +29,8 @@ await runAfterSetUp(async () => {
     const projects = STAGES.flatMap((stage) => stage.projects);
     add(total, await runJestTests(root, projects, ['--runInBand', ...chosen]));
   }
-  if (total.passed + total.failed.length === 0) total.failed.push(`no test was run by: npm test -- ${chosen.join(' ')}`);
+  if (total.passed + total.failed.length === 0)
+    total.failed.push(`no test was run by: npm test -- ${chosen.join(' ')}`);
   printSummary(total);
   return total.failed.length === 0 ? 0 : 1;
 });
