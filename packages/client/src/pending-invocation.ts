@@ -1,0 +1,119 @@
+import { deadlinePassed, invocationAborted, replyError, REPLY_OK } from './reply-error.ts';
+import type { InputBuffer, OutputBuffer } from './invocation-buffers.ts';
+
+/** How a caller may limit and direct an asynchronous invocation. */
+export interface InvokeOptions {
+  /** Rejects with RFAAS_ERR_DEADLINE when no reply came so many milliseconds after the call. Default: no deadline. */
+  readonly deadlineMs?: number | undefined;
+  /** Rejects with RFAAS_ERR_ABORTED when the signal fires. The function itself is not interrupted. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Who is told that an invocation is no longer waited for. */
+export interface AbandonmentListener {
+  abandoned(invocation: PendingInvocation): void;
+}
+
+const decoder = new TextDecoder();
+
+/** The text that an executor wrote into a result instead of an output. */
+export function errorText(result: OutputBuffer, byteLength: number): string {
+  // A copy, since TextDecoder refuses views of memory that may be shared.
+  return decoder.decode(result.bytes.slice(0, byteLength));
+}
+
+/** An asynchronous invocation: its promise, its buffers, and when to give up on it. */
+export class PendingInvocation {
+  readonly functionName: string;
+  readonly functionIndex: number;
+  /** Bytes to copy into a slot, or a buffer that the executor reaches. */
+  input: Uint8Array | InputBuffer;
+  /** The caller's own buffer; without one the result is copied out of the slot's. */
+  readonly output: OutputBuffer | undefined;
+  readonly promise: Promise<Uint8Array>;
+  /** Where it runs: -1 until it was sent. */
+  threadIndex = -1;
+  slot = -1;
+  #resolve!: (value: Uint8Array) => void;
+  #reject!: (error: unknown) => void;
+  #isSettled = false;
+  #timer: NodeJS.Timeout | undefined;
+  #signal: AbortSignal | undefined;
+  #onAbort: (() => void) | undefined;
+
+  constructor(
+    functionName: string,
+    functionIndex: number,
+    input: Uint8Array | InputBuffer,
+    output: OutputBuffer | undefined,
+  ) {
+    this.functionName = functionName;
+    this.functionIndex = functionIndex;
+    this.input = input;
+    this.output = output;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** Nobody waits for it any more. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** Starts the deadline and listens to the signal; `listener` hears when either ends the wait. */
+  watch(options: InvokeOptions, listener: AbandonmentListener): void {
+    const { deadlineMs, signal } = options;
+    if (deadlineMs !== undefined && deadlineMs !== Infinity) {
+      this.#timer = setTimeout(() => {
+        this.reject(deadlinePassed(this.functionName, deadlineMs, this.slot >= 0));
+        listener.abandoned(this);
+      }, deadlineMs);
+    }
+    if (signal !== undefined) {
+      this.#signal = signal;
+      this.#onAbort = () => {
+        this.reject(invocationAborted(this.functionName, signal.reason));
+        listener.abandoned(this);
+      };
+      signal.addEventListener('abort', this.#onAbort, { once: true });
+    }
+  }
+
+  /** The reply came. `result` is where the executor wrote. A late reply settles nothing. */
+  replied(status: number, byteLength: number, result: OutputBuffer): void {
+    if (this.#isSettled) return;
+    if (status !== REPLY_OK) {
+      this.reject(replyError(this.functionName, status, errorText(result, byteLength)));
+      return;
+    }
+    this.#settle();
+    const bytes =
+      this.output === undefined ? copyOf(result.bytes, byteLength) : result.bytes.subarray(0, byteLength);
+    this.#resolve(bytes);
+  }
+
+  reject(error: unknown): void {
+    if (this.#isSettled) return;
+    this.#settle();
+    this.#reject(error);
+  }
+
+  /** The executor cannot touch its buffers any more. */
+  releaseBuffers(): void {
+    this.output?.release();
+    if (!(this.input instanceof Uint8Array)) this.input.release();
+  }
+
+  #settle(): void {
+    this.#isSettled = true;
+    clearTimeout(this.#timer);
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
+  }
+}
+
+/** The first bytes of a result in memory of JavaScript's own. */
+export function copyOf(bytes: Uint8Array, byteLength: number): Uint8Array {
+  return bytes.slice(0, byteLength);
+}

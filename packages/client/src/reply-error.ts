@@ -1,0 +1,100 @@
+import { RfaasError } from '@rfaas/core';
+import { closeNames } from './close-names.ts';
+
+/** Reply statuses of an invocation, as `enum rfaas_status` in native-shims/include/rfaas_loops.h. */
+export const REPLY_OK = 0;
+const FUNCTION_FAILED = 1;
+const NO_SUCH_FUNCTION = 2;
+const OUTPUT_TOO_LARGE = 3;
+const INVALID_REQUEST = 4;
+const RESULT_UNREACHABLE = 5;
+const CANCELLED = 6;
+
+/** The error for a reply whose status is not OK; `text` is what the executor wrote into the result. */
+export function replyError(functionName: string, status: number, text: string): RfaasError {
+  const details = { function: functionName, status };
+  const reason = text === '' ? '' : `: ${text}`;
+  switch (status) {
+    case FUNCTION_FAILED:
+      return new RfaasError('RFAAS_ERR_FUNCTION_FAILED', `function "${functionName}" failed${reason}`, { details });
+    case NO_SUCH_FUNCTION:
+      return new RfaasError(
+        'RFAAS_ERR_FUNCTION_NOT_FOUND',
+        `the executor does not know function "${functionName}"${reason}`,
+        { details },
+      );
+    case OUTPUT_TOO_LARGE:
+      return new RfaasError(
+        'RFAAS_ERR_OUTPUT_TOO_LARGE',
+        `the output of function "${functionName}" is larger than its buffer${reason}; ` +
+          'allocate with a larger outputBytes, or pass a larger output',
+        { details },
+      );
+    case INVALID_REQUEST:
+      return new RfaasError(
+        'RFAAS_ERR_PROTOCOL',
+        `the executor refused the request for function "${functionName}" as invalid${reason}`,
+        { details },
+      );
+    case RESULT_UNREACHABLE:
+      return new RfaasError(
+        'RFAAS_ERR_INTERNAL',
+        `the executor ran function "${functionName}" and could not write its output into this client's memory`,
+        { details },
+      );
+    case CANCELLED:
+      return new RfaasError(
+        'RFAAS_ERR_EXECUTOR_LOST',
+        `the executor ended before function "${functionName}" was done${reason}`,
+        { details },
+      );
+    default:
+      return new RfaasError(
+        'RFAAS_ERR_PROTOCOL',
+        `the executor answered function "${functionName}" with status ${status}, which this version does not know`,
+        { details },
+      );
+  }
+}
+
+/** The error for a name that the package does not have; names that look alike are listed. */
+export function functionNotFound(name: string, names: readonly string[]): RfaasError {
+  const close = closeNames(name, names);
+  const hint =
+    close.length > 0
+      ? `did you mean ${close.map((each) => `"${each}"`).join(' or ')}?`
+      : `it has ${names.length} function${names.length === 1 ? '' : 's'}: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}`;
+  return new RfaasError('RFAAS_ERR_FUNCTION_NOT_FOUND', `the package has no function "${name}"; ${hint}`, {
+    details: { function: name },
+  });
+}
+
+/** The error for an input that does not fit a slot of the executor. */
+export function inputTooLarge(functionName: string, inputBytes: number, capacity: number): RfaasError {
+  return new RfaasError(
+    'RFAAS_ERR_INPUT_TOO_LARGE',
+    `the input of function "${functionName}" has ${inputBytes} bytes, and a slot of this executor holds ${capacity}; ` +
+      `allocate with inputBytes of at least ${inputBytes}`,
+    { details: { function: functionName, inputBytes, capacity } },
+  );
+}
+
+/** The error for an invocation whose deadline passed. */
+export function deadlinePassed(functionName: string, deadlineMs: number, sent: boolean): RfaasError {
+  const where = sent
+    ? 'the executor may still be running it; its slot and output stay in use until it replies'
+    : 'it was still waiting for a free slot and was not sent';
+  return new RfaasError(
+    'RFAAS_ERR_DEADLINE',
+    `function "${functionName}" did not answer within ${deadlineMs} ms; ${where}`,
+    { details: { function: functionName, deadlineMs, sent } },
+  );
+}
+
+/** The error for an invocation that the caller's AbortSignal ended; the signal's reason is the cause. */
+export function invocationAborted(functionName: string, reason: unknown): RfaasError {
+  return new RfaasError('RFAAS_ERR_ABORTED', `the invocation of function "${functionName}" was aborted`, {
+    cause: reason,
+    details: { function: functionName },
+  });
+}
