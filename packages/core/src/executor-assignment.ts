@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { RfaasError } from './errors.ts';
+import { logLevels } from './logging/logger.ts';
+import { packageKinds } from './messages/allocation-messages.ts';
+import { maxSlots } from './messages/invocation.ts';
+
+function hexDigits(bytes: number): z.ZodString {
+  return z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`), `expected ${2 * bytes} lower-case hexadecimal digits`);
+}
+
+/** What an executor process is started for: one JSON line on its standard input, never its arguments. */
+export const executorAssignment = z.strictObject({
+  allocationId: hexDigits(16),
+  /** What the executor shows the client when it connects. */
+  secret: hexDigits(16),
+  managerUrl: z.string(),
+  /** What the executor shows its manager when it connects. */
+  managerSecret: hexDigits(16),
+  clientUrl: z.string(),
+  /** The processors that the process is bound to, one for each thread. */
+  cpus: z.array(z.int().min(0)),
+  threads: z.int().min(1),
+  hotTimeoutMs: z.int().min(-1),
+  slots: z
+    .int()
+    .min(1)
+    .max(maxSlots)
+    .refine((value) => (value & (value - 1)) === 0, 'expected a power of two'),
+  inputBytes: z.int().min(0),
+  outputBytes: z.int().min(0),
+  packageKind: z.enum(packageKinds),
+  packageName: z.string(),
+  sha256: hexDigits(32),
+  packageBytes: z.int().min(1),
+  /** The folder from which JavaScript functions may import. */
+  modulesDirectory: z.string().optional(),
+  /** How often counters are added to the manager's memory. */
+  flushMs: z.int().min(1),
+  pinThreads: z.boolean(),
+  logLevel: z.enum(logLevels),
+});
+
+/** See {@link executorAssignment}. */
+export type ExecutorAssignment = z.infer<typeof executorAssignment>;
+
+/** The line that an executor process reads. */
+export function formatAssignment(assignment: ExecutorAssignment): string {
+  return `${JSON.stringify(executorAssignment.parse(assignment))}\n`;
+}
+
+/**
+ * Reads the line that an executor process was given.
+ *
+ * @throws RfaasError `RFAAS_ERR_PROTOCOL` if it is no assignment
+ */
+export function parseAssignment(line: string): ExecutorAssignment {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    throw new RfaasError('RFAAS_ERR_PROTOCOL', 'executor assignment on standard input is not JSON', { cause: error });
+  }
+  const parsed = executorAssignment.safeParse(value);
+  if (!parsed.success) {
+    throw new RfaasError('RFAAS_ERR_PROTOCOL', `executor assignment on standard input: ${z.prettifyError(parsed.error)}`);
+  }
+  return parsed.data;
+}

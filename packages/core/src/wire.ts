@@ -1,0 +1,27 @@
+/**
+ * Messages, keys and leases without any npm dependency: what a worker thread or another small process imports as
+ * `@rfaas/core/wire` to stay small. `@rfaas/core` has all of it too.
+ *
+ * @packageDocumentation
+ */
+export * from './errors.ts';
+export * from './functions/elf-symbols.ts';
+export * from './logging/logger.ts';
+export * from './messages/allocation-messages.ts';
+export * from './messages/connection-data.ts';
+export * from './messages/envelope.ts';
+export * from './messages/executor-messages.ts';
+export * from './messages/invocation.ts';
+export * from './messages/lease-messages.ts';
+export * from './messages/message-table.ts';
+export * from './messages/message.ts';
+export * from './messages/record-layout.ts';
+export * from './messages/text-fields.ts';
+export * as fieldTypes from './messages/field-types.ts';
+export * as handshakeMessages from './messages/handshake-messages.ts';
+export * from './security/handshake.ts';
+export * from './security/handshake-proofs.ts';
+export * from './security/key-files.ts';
+export * from './security/keys.ts';
+export * from './security/lease-token.ts';
+export * from './time/monotonic.ts';
