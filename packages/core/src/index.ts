@@ -4,5 +4,18 @@
  * @packageDocumentation
  */
 export * from './wire.ts';
+export * from './cli/parse-options.ts';
+export * from './cli/program.ts';
+export * from './cli/run-main.ts';
+export * from './config/benchmark-config.ts';
+export * from './config/device-config.ts';
+export * from './config/executor-manager-config.ts';
+export * from './config/executors-database.ts';
+export * from './config/read-config.ts';
+export * from './config/redact.ts';
+export * from './config/resource-manager-config.ts';
+export * from './config/schemas.ts';
+export * from './config/transport-config.ts';
 export * from './executor-assignment.ts';
 export * from './logging/winston-logger.ts';
+export * as configFields from './config/fields.ts';

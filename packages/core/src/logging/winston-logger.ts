@@ -1,4 +1,5 @@
 import winston from 'winston';
+import { isSecretName } from '../config/secret-names.ts';
 import type { LogFields, Logger, LogLevel } from './logger.ts';
 
 /** How log entries look: one JSON object a line, or a line for people. */
@@ -37,11 +38,6 @@ function wrap(logger: winston.Logger): Logger {
     error: (message, fields) => void logger.error(message, { ...fields }),
     child: (fields) => wrap(logger.child({ ...fields })),
   };
-}
-
-/** Whether a field or a configuration key of this name holds a secret, rather than the name of a file with one. */
-export function isSecretName(name: string): boolean {
-  return /(secret|token|credential|password|(^|[_-])key|[a-z]Key)$/i.test(name);
 }
 
 const hideSecrets = winston.format((info) => {

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import {
+  coreCount,
+  entityName,
+  filePath,
+  ignoredSecret,
+  mebibytes,
+  milliseconds,
+  port,
+  schemaReference,
+  transportUrl,
+} from './fields.ts';
+import { ignoredKeyWarnings } from './resource-manager-config.ts';
+import { listenUrl, resourceManagerUrl } from './transport-config.ts';
+
+/** What separates an executor from its host. */
+export const sandboxTypes = ['process', 'docker', 'sarus', 'singularity'] as const;
+
+const settings = z.strictObject({
+  rdma_device: z.string().default('').describe('RDMA device; empty: shared memory on this host'),
+  rdma_device_port: port.default(0),
+  node_name: entityName.optional().describe("The node's name; default: the host's"),
+  resource_manager_address: z.string().default(''),
+  resource_manager_port: port.default(0),
+  resource_manager_secret: ignoredSecret.optional(),
+  'rdma-sleep': z.boolean().optional().describe('Accepted and ignored: an idle server always sleeps'),
+  transport: transportUrl.optional(),
+  resource_manager: transportUrl.optional().describe('URL of the resource manager'),
+  node_key_file: filePath.optional(),
+  cores: z
+    .union([coreCount, z.array(z.int().min(0).max(65_535)).min(1)])
+    .optional()
+    .describe('How many cores to lease out, or the numbers of the processors; default: all that this process may use'),
+  memory: mebibytes.optional().describe("Memory to lease out in MiB; default: the host's"),
+  gpus: z.int().min(0).default(0),
+  peer_timeout_ms: milliseconds.default(15_000).describe('A resource manager that says nothing for this long is gone'),
+});
+
+const executorSettings = z.strictObject({
+  use_docker: z.boolean().optional(),
+  sandbox_type: z.enum(sandboxTypes).optional(),
+  repetitions: z.int().min(0).optional().describe('Accepted and ignored: executors end when they are told to'),
+  warmup_iters: z.int().min(0).optional().describe('Accepted and ignored: executors warm up by themselves'),
+  pin_threads: z.boolean().default(false).describe('Bind each worker thread to its own core'),
+  max_inline_data: z.int().min(0).optional().describe('Accepted and ignored: known from the transport'),
+  recv_buffer_size: z.int().min(0).optional().describe('Accepted and ignored: follows from the slots'),
+  modules: filePath.optional().describe('The folder from which JavaScript functions may import'),
+  flush_ms: milliseconds.default(100).describe('How often an executor adds up what it used'),
+  start_timeout_ms: milliseconds.default(10_000).describe('How long an executor may take to get ready'),
+  stop_timeout_ms: milliseconds.default(1000).describe('How long an executor may take to end before it is killed'),
+});
+
+/** The keys of `executor_manager.json` as they stand in the file. */
+export const executorManagerFile = z.strictObject({
+  $schema: schemaReference,
+  config: settings,
+  executor: executorSettings.prefault({}),
+  'sandbox-configuration': z.array(z.unknown()).optional().describe('Accepted and ignored: for container sandboxes'),
+});
+
+/** `executor_manager.json`: the reference's keys and ours. */
+export const executorManagerConfig = executorManagerFile.transform(({ config, executor }) => ({
+  /** Where to listen for clients and executors. */
+  transport: listenUrl(config),
+  nodeName: config.node_name,
+  /** The resource manager's URL, if the file names one. */
+  resourceManager: resourceManagerUrl(config),
+  nodeKeyFile: config.node_key_file,
+  /** How many cores, or which processors. */
+  cores: config.cores,
+  memoryMiB: config.memory,
+  gpus: config.gpus,
+  peerTimeoutMs: config.peer_timeout_ms,
+  executor: {
+    sandbox: executor.sandbox_type ?? (executor.use_docker === true ? 'docker' : 'process'),
+    pinThreads: executor.pin_threads,
+    modules: executor.modules,
+    flushMs: executor.flush_ms,
+    startTimeoutMs: executor.start_timeout_ms,
+    stopTimeoutMs: executor.stop_timeout_ms,
+  },
+  /** Sentences to log: what in the file has no effect. */
+  warnings: ignoredKeyWarnings(config, ['resource_manager_secret']),
+}));
+
+/** See {@link executorManagerConfig}. */
+export type ExecutorManagerConfig = z.output<typeof executorManagerConfig>;

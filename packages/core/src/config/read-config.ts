@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { RfaasError } from '../errors.ts';
+
+/**
+ * Reads a JSON configuration file through its schema.
+ *
+ * @throws RfaasError `RFAAS_ERR_CONFIGURATION` whose text names the file and every key that is wrong
+ */
+export function readConfig<S extends z.ZodType>(path: string, schema: S): z.output<S> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw configurationError(path, `cannot be read: ${error instanceof Error ? error.message : String(error)}`, error);
+  }
+  return parseConfig(text, path, schema);
+}
+
+/** As {@link readConfig}, for text that is there already; `origin` names it in errors. */
+export function parseConfig<S extends z.ZodType>(text: string, origin: string, schema: S): z.output<S> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw configurationError(origin, `is not JSON: ${error instanceof Error ? error.message : String(error)}`, error);
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) {
+    throw configurationError(origin, `is not valid\n${z.prettifyError(parsed.error)}`, undefined);
+  }
+  return parsed.data;
+}
+
+/** A path from a configuration file: relative ones are relative to the folder of that file. */
+export function resolveConfigPath(configFile: string, path: string): string;
+export function resolveConfigPath(configFile: string, path: string | undefined): string | undefined;
+export function resolveConfigPath(configFile: string, path: string | undefined): string | undefined {
+  return path === undefined ? undefined : resolve(dirname(configFile), path);
+}
+
+function configurationError(path: string, text: string, cause: unknown): RfaasError {
+  return new RfaasError('RFAAS_ERR_CONFIGURATION', `configuration file ${path} ${text}`, { cause, details: { path } });
+}

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { entityName, filePath, ignoredSecret, milliseconds, port, schemaReference, transportUrl } from './fields.ts';
+import { listenUrl } from './transport-config.ts';
+
+const settings = z.strictObject({
+  rdma_device: z.string().default('').describe('RDMA device; empty: shared memory on this host'),
+  rdma_device_port: port.default(0),
+  http_network_address: z.string().default('').describe('Address of the HTTP interface; empty: 127.0.0.1'),
+  http_network_port: port.default(0),
+  'rdma-threads': z.int().min(1).optional().describe('Accepted and ignored: one event loop serves all connections'),
+  'rdma-secret': ignoredSecret.optional(),
+  'rdma-sleep': z.boolean().optional().describe('Accepted and ignored: an idle server always sleeps'),
+  'allow-oversubscription': z.literal(false).optional().describe('Cores are never granted twice'),
+  transport: transportUrl.optional(),
+  name: entityName.default('resource-manager'),
+  cluster_key_file: filePath.optional(),
+  http_token_file: filePath.optional(),
+  executors_database: filePath.optional(),
+  insecure: z.boolean().default(false).describe('Waives the HTTP token and the checks of Host and Origin'),
+  max_lease_ms: milliseconds.default(24 * 3600 * 1000).describe('The longest lease that is granted'),
+  lease_skew_ms: z.int().min(0).default(5000).describe('How far the clocks of the hosts may be apart'),
+  node_timeout_ms: milliseconds.default(15_000).describe('A node that says nothing for this long is gone'),
+});
+
+/** The keys of `resource_manager.json` as they stand in the file. */
+export const resourceManagerFile = z.strictObject({ $schema: schemaReference, config: settings });
+
+/** `resource_manager.json`: the reference's keys and ours. */
+export const resourceManagerConfig = resourceManagerFile.transform(({ config }) => ({
+  /** Where to listen for clients and executor managers. */
+  transport: listenUrl(config),
+  httpAddress: config.http_network_address === '' ? '127.0.0.1' : config.http_network_address,
+  httpPort: config.http_network_port,
+  /** What this resource manager is called in handshakes. */
+  name: config.name,
+  clusterKeyFile: config.cluster_key_file,
+  httpTokenFile: config.http_token_file,
+  executorsDatabase: config.executors_database,
+  insecure: config.insecure,
+  maxLeaseMs: config.max_lease_ms,
+  leaseSkewMs: config.lease_skew_ms,
+  nodeTimeoutMs: config.node_timeout_ms,
+  /** Sentences to log: what in the file has no effect. */
+  warnings: ignoredKeyWarnings(config, ['rdma-secret']),
+}));
+
+/** See {@link resourceManagerConfig}. */
+export type ResourceManagerConfig = z.output<typeof resourceManagerConfig>;
+
+/** A sentence for each secret of the reference's files that is there and has no effect. */
+export function ignoredKeyWarnings(config: Readonly<Record<string, unknown>>, names: readonly string[]): string[] {
+  return names
+    .filter((name) => config[name] !== undefined)
+    .map((name) => `configuration key "${name}" is ignored: keys come from key files or the environment`);
+}
