@@ -3,50 +3,26 @@ import {
   createCompletionBatch,
   type CompletionQueue,
   type Endpoint,
-  type MemoryRegion,
   type ProtectionDomain,
-  type RemoteMemory,
-  type RemoteTarget,
+  type WorkCompletionBatch,
 } from '@rfaas/rdmalib';
+import type { InputBuffer, OutputBuffer } from './invocation-buffers.ts';
 import type { SchedulableThread } from './invocation-scheduler.ts';
-import { InputBuffer, OutputBuffer } from './invocation-buffers.ts';
 import { InvocationTable } from './invocation-table.ts';
-import {
-  COMPLETION_WORDS,
-  IN_PLACE,
-  LOST,
-  REPLIED,
-  RESULT_GUARDED,
-  setNumber64,
-  SOLICITED,
-  TIMED_OUT,
-  word,
-} from './invoke-context.ts';
-import type { InvokeContext, NativeLoops } from './native-loops.ts';
+import { COMPLETION_WORDS, LOST, REPLIED, TIMED_OUT, word } from './invoke-context.ts';
+import type { NativeLoops } from './native-loops.ts';
 import type { PendingInvocation } from './pending-invocation.ts';
+import { RequestContext } from './request-context.ts';
+import { SlotMemory, type ThreadAnnouncement } from './slot-memory.ts';
 
-/** Bytes of a slot in front of its input: padding and the invocation header. */
-const SLOT_INPUT_OFFSET = 64;
-const HEADER_STRIDE = 64;
-
-/** `enum shim_opcode` and `enum shim_status`, as far as a reply's completion needs them. */
+/** `enum shim_opcode` and `enum shim_status`, as far as completions here need them. */
 const OPCODE_WRITE = 2;
 const OPCODE_RECEIVE_IMMEDIATE = 7;
 const STATUS_SUCCESS = 0;
 const STATUS_FLUSHED = 7;
 
-/** Longest native spin in one go, so that deadlines and interrupts are looked at. */
-const SPIN_CHUNK_MICROSECONDS = 100_000;
-
-/** What an executor thread announced when it was ready. */
-export interface ThreadAnnouncement {
-  readonly index: number;
-  readonly slots: number;
-  readonly slotStride: number;
-  readonly inputBytes: number;
-  readonly outputBytes: number;
-  readonly memory: RemoteMemory;
-}
+/** Longest native spin in one go, so that deadlines and the connection's state are looked at. */
+export const SPIN_CHUNK_MICROSECONDS = 100_000;
 
 /** What a thread connection is made of. */
 export interface ThreadParts {
@@ -58,11 +34,11 @@ export interface ThreadParts {
   readonly announcement: ThreadAnnouncement;
   /** Marks buffers as this executor's. */
   readonly owner: object;
-  /** The connection is of no use any more; called once, from whatever noticed it. */
+  /** The connection is of no use any more; called once, by whatever noticed it. */
   readonly onLost: (reason: string) => void;
 }
 
-/** The outcome of a wait for a synchronous invocation. */
+/** How a wait for a synchronous invocation ended. */
 export type WaitOutcome = 'replied' | 'timed-out' | 'lost';
 
 /**
@@ -72,49 +48,35 @@ export type WaitOutcome = 'replied' | 'timed-out' | 'lost';
 export class ExecutorThread implements SchedulableThread {
   readonly index: number;
   readonly table: InvocationTable<PendingInvocation>;
+  readonly memory: SlotMemory;
   readonly queue: CompletionQueue;
-  readonly endpoint: Endpoint;
   readonly inputBytes: number;
-  readonly outputBytes: number;
-  /** Status and length of the reply to the last synchronous invocation that `invoke` or `wait` returned. */
+  /** Status and length of the reply that `invoke` or `wait` last returned with. */
   replyStatus = 0;
   replyBytes = 0;
-  /** A wait for `queue.readable()` is under way. */
-  isAwaited = false;
-  readonly #parts: ThreadParts;
-  readonly #context: InvokeContext;
-  readonly #words: Uint32Array;
-  readonly #contextIndex: number;
-  readonly #headers: MemoryRegion;
-  readonly #mapping: Uint8Array | undefined;
-  readonly #staging: (MemoryRegion | undefined)[];
-  readonly #results: (OutputBuffer | undefined)[];
-  readonly #batch;
+  readonly #endpoint: Endpoint;
+  readonly #loops: NativeLoops;
+  readonly #request: RequestContext;
+  readonly #batch: WorkCompletionBatch;
+  readonly #onLost: (reason: string) => void;
   #syncSlot = -1;
   #isLost = false;
   #isClosed = false;
 
   /** Throws RFAAS_ERR_PROTOCOL for an announcement that cannot be, RdmaError where the slots cannot be reached. */
-  constructor(parts: ThreadParts) {
-    const { announcement, endpoint, domain, loops } = parts;
-    checkAnnouncement(announcement);
-    this.#parts = parts;
+  constructor({ domain, endpoint, queue, loops, announcement, owner, onLost }: ThreadParts) {
     this.index = announcement.index;
-    this.queue = parts.queue;
-    this.endpoint = endpoint;
+    this.queue = queue;
     this.inputBytes = announcement.inputBytes;
-    this.outputBytes = announcement.outputBytes;
+    this.#endpoint = endpoint;
+    this.#loops = loops;
+    this.#onLost = onLost;
     this.table = new InvocationTable(announcement.slots);
-    this.#staging = new Array<MemoryRegion | undefined>(announcement.slots).fill(undefined);
-    this.#results = new Array<OutputBuffer | undefined>(announcement.slots).fill(undefined);
     this.#batch = createCompletionBatch(2 * announcement.slots);
-    const target = endpoint.resolveRemote(announcement.memory);
-    this.#mapping = domain.transport.capabilities.directMap ? endpoint.mapRemote(target) : undefined;
-    this.#headers = domain.allocateMemory({ byteLength: announcement.slots * HEADER_STRIDE, access: ['local-write'] });
-    this.#context = loops.openContext();
-    this.#contextIndex = this.#context.index;
-    this.#words = this.#context.words;
-    this.#describeConnection(target);
+    this.memory = new SlotMemory(domain, endpoint, announcement, owner);
+    const { slots, slotStride } = announcement;
+    const slotMemory = this.memory.target;
+    this.#request = new RequestContext(loops, { domain, endpoint, queue, slotMemory, slots, slotStride });
     void endpoint.disconnected.then((reason) => this.#lose(`its connection ended (${reason.kind})`));
   }
 
@@ -123,58 +85,26 @@ export class ExecutorThread implements SchedulableThread {
     return this.#isLost ? 0 : this.table.freeCount;
   }
 
+  /** The connection is of no use any more. */
   get isLost(): boolean {
     return this.#isLost;
   }
 
-  /** True where inputs can be written straight into the executor's slots. */
-  get isMapped(): boolean {
-    return this.#mapping !== undefined;
-  }
-
-  /** The input of a slot, mapped from the executor; only where {@link isMapped}. */
-  mappedInput(slot: number): Uint8Array | undefined {
-    const start = slot * this.#parts.announcement.slotStride + SLOT_INPUT_OFFSET;
-    return this.#mapping?.subarray(start, start + this.inputBytes);
-  }
-
-  /** Copies an input to where the native loop takes it from for this slot. */
-  placeInput(slot: number, input: Uint8Array): void {
-    if (this.#mapping !== undefined) {
-      this.#mapping.set(input, slot * this.#parts.announcement.slotStride + SLOT_INPUT_OFFSET);
-    } else {
-      this.#stagingOf(slot).bytes.set(input);
-    }
-  }
-
-  /** The slot's own result buffer, for callers that bring none. */
-  resultOf(slot: number): OutputBuffer {
-    const existing = this.#results[slot];
-    if (existing !== undefined) return existing;
-    const made = new OutputBuffer(this.#parts.owner, this.#parts.domain, this.outputBytes, () => {
-      this.#results[slot] = undefined;
-    });
-    this.#results[slot] = made;
-    return made;
-  }
-
   /** Sends an asynchronous invocation in an acquired slot; its reply comes through {@link poll}. */
   submit(invocation: PendingInvocation, slot: number, input: InputBuffer | undefined, inputBytes: number): void {
-    const output = invocation.output ?? this.resultOf(slot);
+    const output = invocation.output ?? this.memory.resultOf(slot);
+    const region = input === undefined ? this.memory.stagingOf(slot) : input.region;
     const id = this.table.begin(slot, invocation);
-    this.#describeRequest(invocation.functionIndex, slot, id, input, inputBytes, output);
-    const result = this.#parts.loops.submit(this.#contextIndex);
-    if (result < 0) {
-      this.table.cancel(slot);
-      throw this.#postError(result);
-    }
-    invocation.threadIndex = this.index;
+    this.#request.describe(invocation.functionIndex, id, region, inputBytes, output);
+    const result = this.#loops.submit(this.#request.index);
+    if (result < 0) throw this.#notPosted(slot, result);
+    invocation.thread = this;
     invocation.slot = slot;
   }
 
   /**
-   * Sends a synchronous invocation in an acquired slot and spins for at most `microseconds`: one native call.
-   * `replied`: replyStatus and replyBytes are set. `timed-out`: {@link wait} goes on, or {@link InvocationTable.quarantine}.
+   * Sends a synchronous invocation in an acquired slot and spins for its reply: one native call. `replied`: replyStatus
+   * and replyBytes are set. `timed-out`: go on with {@link wait}, or quarantine the slot.
    */
   invoke(
     functionIndex: number,
@@ -184,47 +114,43 @@ export class ExecutorThread implements SchedulableThread {
     output: OutputBuffer,
     microseconds: number,
   ): WaitOutcome {
-    const words = this.#words;
+    const { words } = this.#request;
+    const region = input === undefined ? this.memory.stagingOf(slot) : input.region;
     const id = this.table.begin(slot, undefined);
-    this.#describeRequest(functionIndex, slot, id, input, inputBytes, output);
+    this.#request.describe(functionIndex, id, region, inputBytes, output);
     words[word.microseconds] = microseconds;
-    const result = this.#parts.loops.invoke(this.#contextIndex);
-    if (result < 0) {
-      this.table.cancel(slot);
-      throw this.#postError(result);
-    }
-    const replyStatus = words[word.status]!;
-    this.replyBytes = words[word.outputBytes]!;
-    if (words[word.otherCount] !== 0) this.#dispatchAll(words, word.others, words[word.otherCount]!, false);
+    const result = this.#loops.invoke(this.#request.index);
+    if (result < 0) throw this.#notPosted(slot, result);
+    const others = words[word.otherCount]!;
+    if (others !== 0) this.#dispatchAll(words, word.others, others, false);
     if (result === REPLIED) {
-      this.replyStatus = replyStatus;
+      this.replyStatus = words[word.status]!;
+      this.replyBytes = words[word.outputBytes]!;
       this.table.complete(slot);
       return 'replied';
     }
-    if (result === TIMED_OUT) return this.#isLost ? 'lost' : 'timed-out';
-    if (result === LOST) this.#lose(`its connection failed (status ${replyStatus})`);
-    return 'lost';
+    if (result === LOST) this.#lose(`its connection failed (status ${words[word.status]})`);
+    return result === TIMED_OUT && !this.#isLost ? 'timed-out' : 'lost';
   }
 
   /** Goes on spinning for the reply of a synchronous invocation that {@link invoke} did not see. */
-  wait(slot: number, microseconds: number): WaitOutcome {
+  wait(slot: number, milliseconds: number): WaitOutcome {
+    const end = performance.now() + milliseconds;
     this.#syncSlot = slot;
-    const end = performance.now() + microseconds / 1000;
     try {
-      for (;;) {
-        if (!this.table.isWaiting(slot)) return 'replied';
+      while (this.table.isWaiting(slot)) {
         if (this.#isLost) return 'lost';
         const left = (end - performance.now()) * 1000;
         if (left <= 0) return 'timed-out';
-        this.spin(Math.min(left, SPIN_CHUNK_MICROSECONDS));
-        if (this.table.isWaiting(slot)) this.#checkState();
+        if (this.spin(Math.min(left, SPIN_CHUNK_MICROSECONDS)) === 0) this.#checkState();
       }
+      return 'replied';
     } finally {
       this.#syncSlot = -1;
     }
   }
 
-  /** Takes the replies that are there and settles their invocations; returns how many came. */
+  /** Takes the replies that are there and settles their invocations; returns how many completions came. */
   poll(): number {
     if (this.#isClosed) return 0;
     const count = this.queue.poll(this.#batch);
@@ -240,7 +166,7 @@ export class ExecutorThread implements SchedulableThread {
     return count;
   }
 
-  /** Rejects every invocation in flight here and releases what they held: the connection is gone. */
+  /** Rejects every invocation in flight here and releases what they held: the executor cannot write any more. */
   failAll(error: RfaasError): void {
     this.#isLost = true;
     for (let slot = 0; slot < this.table.slots; slot += 1) {
@@ -257,65 +183,10 @@ export class ExecutorThread implements SchedulableThread {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#isLost = true;
-    await this.endpoint.close();
+    await this.#endpoint.close();
     this.queue.close();
-    this.#context.close();
-    for (const result of this.#results) result?.close();
-    for (const region of this.#staging) region?.close();
-    this.#headers.close();
-  }
-
-  #describeConnection(target: RemoteTarget): void {
-    const { domain, endpoint, queue, announcement } = this.#parts;
-    const words = this.#words;
-    setNumber64(words, word.table, domain.transport.tableAddress);
-    setNumber64(words, word.endpoint, endpoint.nativeHandle);
-    setNumber64(words, word.queue, queue.nativeHandle);
-    setNumber64(words, word.headerRegion, this.#headers.nativeHandle);
-    setNumber64(words, word.headerAddress, this.#headers.address);
-    setNumber64(words, word.slotOffset, 0);
-    setNumber64(words, word.slotStride, announcement.slotStride);
-    words[word.slotTarget] = target.index;
-    words[word.slotMask] = announcement.slots - 1;
-  }
-
-  #describeRequest(
-    functionIndex: number,
-    slot: number,
-    id: number,
-    input: InputBuffer | undefined,
-    inputBytes: number,
-    output: OutputBuffer,
-  ): void {
-    const words = this.#words;
-    let flags = SOLICITED | RESULT_GUARDED;
-    const region = input === undefined ? this.#staging[slot] : input.region;
-    if (region === undefined) {
-      flags |= IN_PLACE;
-    } else {
-      setNumber64(words, word.inputRegion, region.nativeHandle);
-      setNumber64(words, word.inputOffset, 0);
-    }
-    words[word.resultAddress] = output.addressLow;
-    words[word.resultAddress + 1] = output.addressHigh;
-    words[word.resultKey] = output.keyLow;
-    words[word.resultKey + 1] = output.keyHigh;
-    words[word.inputBytes] = inputBytes;
-    words[word.resultCapacity] = output.bytes.byteLength;
-    words[word.invocationId] = id;
-    words[word.functionIndex] = functionIndex;
-    words[word.flags] = flags;
-  }
-
-  #stagingOf(slot: number): MemoryRegion {
-    const existing = this.#staging[slot];
-    if (existing !== undefined) return existing;
-    const made = this.#parts.domain.allocateMemory({
-      byteLength: Math.max(1, this.inputBytes),
-      access: ['local-write'],
-    });
-    this.#staging[slot] = made;
-    return made;
+    this.#request.close();
+    this.memory.close();
   }
 
   #dispatchAll(words: Uint32Array, start: number, count: number, own: boolean): void {
@@ -324,7 +195,7 @@ export class ExecutorThread implements SchedulableThread {
     }
   }
 
-  /** `own`: this side took the completion from the queue itself, not the native loop, which keeps its own count. */
+  /** `own`: taken from the queue by this class; the native loop counts the receives of what it took itself. */
   #dispatch(words: Uint32Array, at: number, own: boolean): void {
     const opcode = words[at + 1];
     const status = words[at + 2];
@@ -332,9 +203,10 @@ export class ExecutorThread implements SchedulableThread {
       const immediate = words[at + 5]!;
       this.#reply(immediate >>> 16, immediate & 0xffff, words[at + 6]!);
     } else if (status !== STATUS_SUCCESS) {
-      if (opcode === OPCODE_WRITE && own) this.#words[word.spareReceives]! += 1;
-      const what = opcode === OPCODE_WRITE ? 'a request to it failed' : 'its connection was closed';
-      this.#lose(status === STATUS_FLUSHED ? 'its connection was closed' : `${what} (status ${status})`);
+      const isRequest = opcode === OPCODE_WRITE;
+      if (isRequest && own) this.#request.countSpareReceive();
+      const isFailedRequest = isRequest && status !== STATUS_FLUSHED;
+      this.#lose(isFailedRequest ? `a request to it failed (status ${status})` : 'its connection was closed');
     }
   }
 
@@ -345,49 +217,42 @@ export class ExecutorThread implements SchedulableThread {
       return;
     }
     const invocation = this.table.ownerOf(slot);
-    if (invocation === undefined) {
-      this.table.complete(slot);
-      if (slot === this.#syncSlot) {
-        this.replyStatus = status;
-        this.replyBytes = byteLength;
+    if (invocation !== undefined) {
+      const result = invocation.output ?? this.memory.resultOf(slot);
+      if (byteLength > result.capacity) {
+        this.#lose(`it says that it wrote ${byteLength} bytes where ${result.capacity} are`);
+        return;
       }
+      invocation.replied(status, byteLength, result);
+      this.table.complete(slot);
+      invocation.releaseBuffers();
       return;
     }
-    const result = invocation.output ?? this.#results[slot];
-    if (result !== undefined) invocation.replied(status, Math.min(byteLength, result.bytes.byteLength), result);
     this.table.complete(slot);
-    invocation.releaseBuffers();
+    if (slot === this.#syncSlot) {
+      this.replyStatus = status;
+      this.replyBytes = byteLength;
+    }
   }
 
   #checkState(): void {
-    const { state } = this.endpoint;
+    const { state } = this.#endpoint;
     if (state !== 'established') this.#lose(`its connection is ${state}`);
   }
 
   #lose(reason: string): void {
     if (this.#isLost) return;
     this.#isLost = true;
-    this.#parts.onLost(`thread ${this.index}: ${reason}`);
+    this.#onLost(`thread ${this.index}: ${reason}`);
   }
 
-  #postError(result: number): RfaasError {
-    const errno = -result;
+  #notPosted(slot: number, result: number): RfaasError {
+    this.table.cancel(slot);
     this.#checkState();
     return new RfaasError(
       this.#isLost ? 'RFAAS_ERR_EXECUTOR_LOST' : 'RFAAS_ERR_INTERNAL',
-      `a request to executor thread ${this.index} could not be posted (errno ${errno})`,
-      { details: { errno, thread: this.index } },
-    );
-  }
-}
-
-function checkAnnouncement({ index, slots, slotStride, inputBytes, memory }: ThreadAnnouncement): void {
-  const fits = slotStride >= SLOT_INPUT_OFFSET + inputBytes && memory.byteLength >= slots * slotStride;
-  if (!fits) {
-    throw new RfaasError(
-      'RFAAS_ERR_PROTOCOL',
-      `executor thread ${index} announced ${slots} slots of ${inputBytes} bytes, ${slotStride} apart, ` +
-        `in ${memory.byteLength} bytes of memory, where they do not fit`,
+      `a request to executor thread ${this.index} could not be posted (errno ${-result})`,
+      { details: { errno: -result, thread: this.index } },
     );
   }
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readExportedFunctions, RfaasError } from '@rfaas/core';
+import { elfFunctionNames, RfaasError, type PackageKind } from '@rfaas/core';
 import { bundleModule } from './module-bundle.ts';
 
 /** A shared library whose exported functions are `uint32_t f(void *args, uint32_t size, void *res)`: path or bytes. */
@@ -29,7 +29,7 @@ export type FunctionSource = LibrarySource | ModuleSource;
 
 /** A function package, ready to be sent: named by the hash of its bytes. */
 export interface FunctionPackage {
-  readonly kind: 'native' | 'javascript';
+  readonly kind: PackageKind;
   /** For people and logs; at most 64 bytes of it travel. */
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -54,13 +54,22 @@ async function readLibrary(library: string | URL | Uint8Array): Promise<Function
 }
 
 function libraryPackage(name: string, bytes: Uint8Array): FunctionPackage {
-  if (readExportedFunctions(bytes, name).length === 0) {
+  if (functionsOf(name, bytes).length === 0) {
     throw new RfaasError(
       'RFAAS_ERR_PACKAGE',
       `library ${name} exports no function; compile it with -shared -fPIC and default visibility`,
     );
   }
   return { kind: 'native', name: shortName(name), bytes, sha256: sha256Of(bytes) };
+}
+
+function functionsOf(name: string, bytes: Uint8Array): string[] {
+  try {
+    return elfFunctionNames(bytes);
+  } catch (error) {
+    if (!(error instanceof RfaasError)) throw error;
+    throw new RfaasError(error.code, `library ${name}: ${error.message}`, { cause: error, details: error.details });
+  }
 }
 
 async function readModule(module: string | URL | ModuleText): Promise<FunctionPackage> {

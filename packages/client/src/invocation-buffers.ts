@@ -36,6 +36,8 @@ const PAGE = 4096;
 export class OutputBuffer implements InvocationOutput {
   readonly owner: object;
   readonly bytes: Uint8Array;
+  /** Bytes that may be written. */
+  readonly capacity: number;
   readonly addressLow: number;
   readonly addressHigh: number;
   readonly keyLow: number;
@@ -44,16 +46,17 @@ export class OutputBuffer implements InvocationOutput {
   isBusy = false;
   isFreed = false;
   readonly #region: MemoryRegion;
-  readonly #onFreed: (buffer: OutputBuffer) => void;
+  readonly #onFreed: ((buffer: OutputBuffer) => void) | undefined;
 
   /** `byteLength` may be 0. The buffer ends at a guard page, so that a function cannot write beyond it unseen. */
   constructor(
     owner: object,
     domain: ProtectionDomain,
     byteLength: number,
-    onFreed: (buffer: OutputBuffer) => void,
+    onFreed?: (buffer: OutputBuffer) => void,
   ) {
     this.owner = owner;
+    this.capacity = byteLength;
     this.#onFreed = onFreed;
     const room = roundUp(byteLength, ALIGNMENT);
     const regionBytes = Math.max(PAGE, roundUp(room, PAGE));
@@ -92,7 +95,7 @@ export class OutputBuffer implements InvocationOutput {
   close(): void {
     this.isFreed = true;
     this.#region.close();
-    this.#onFreed(this);
+    this.#onFreed?.(this);
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,4 @@
-/** Most slots of one executor thread; the native loops hold their state in arrays of this size. */
-export const MAX_SLOTS = 64;
+import { maxSlots } from '@rfaas/core';
 
 /** Invocation ids have 16 bits. */
 const ID_MASK = 0xffff;
@@ -31,11 +30,12 @@ export class InvocationTable<Owner> {
   readonly #freeSlots: Uint8Array;
   #freeCount: number;
   #inFlight = 0;
+  #quarantined = 0;
 
-  /** `slots` is a power of two, at most {@link MAX_SLOTS}; throws a RangeError otherwise. */
+  /** `slots` is a power of two, at most 64; throws a RangeError otherwise. */
   constructor(slots: number) {
     if (!isSlotCount(slots)) {
-      throw new RangeError(`an executor thread has a power of two of slots, at most ${MAX_SLOTS}, not ${slots}`);
+      throw new RangeError(`an executor thread has a power of two of slots, at most ${maxSlots}, not ${slots}`);
     }
     this.slots = slots;
     this.#mask = slots - 1;
@@ -56,6 +56,11 @@ export class InvocationTable<Owner> {
   /** Invocations whose reply has not come, the quarantined ones included. */
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Invocations in flight that somebody waits for. */
+  get awaited(): number {
+    return this.#inFlight - this.#quarantined;
   }
 
   /** Takes a free slot, or returns -1. */
@@ -99,7 +104,7 @@ export class InvocationTable<Owner> {
 
   /** Takes {@link begin} back when the request could not be sent; the slot is acquired, as before. */
   cancel(slot: number): void {
-    if (!this.isWaiting(slot)) return;
+    if (this.#states[slot] !== IN_FLIGHT) return;
     this.#states[slot] = HELD;
     this.#owners[slot] = undefined;
     this.#inFlight -= 1;
@@ -136,12 +141,14 @@ export class InvocationTable<Owner> {
   quarantine(slot: number, owner: Owner | undefined): void {
     if (this.#states[slot] !== IN_FLIGHT) return;
     this.#states[slot] = QUARANTINED;
+    this.#quarantined += 1;
     this.#owners[slot] = owner;
   }
 
   /** The reply came: the slot is free again, or held if a buffer lives in it. */
   complete(slot: number): void {
     if (!this.isWaiting(slot)) return;
+    if (this.#states[slot] === QUARANTINED) this.#quarantined -= 1;
     this.#owners[slot] = undefined;
     this.#inFlight -= 1;
     this.#states[slot] = HELD;
@@ -157,5 +164,5 @@ export class InvocationTable<Owner> {
 
 /** Whether an executor thread can have so many slots. */
 export function isSlotCount(slots: number): boolean {
-  return Number.isInteger(slots) && slots >= 1 && slots <= MAX_SLOTS && (slots & (slots - 1)) === 0;
+  return Number.isInteger(slots) && slots >= 1 && slots <= maxSlots && (slots & (slots - 1)) === 0;
 }

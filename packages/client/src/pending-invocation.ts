@@ -1,5 +1,7 @@
-import { deadlinePassed, invocationAborted, replyError, REPLY_OK } from './reply-error.ts';
+import { invocationStatus } from '@rfaas/core';
+import { deadlinePassed, invocationAborted, replyError } from './reply-error.ts';
 import type { InputBuffer, OutputBuffer } from './invocation-buffers.ts';
+import type { InvocationTable } from './invocation-table.ts';
 
 /** How a caller may limit and direct an asynchronous invocation. */
 export interface InvokeOptions {
@@ -12,6 +14,11 @@ export interface InvokeOptions {
 /** Who is told that an invocation is no longer waited for. */
 export interface AbandonmentListener {
   abandoned(invocation: PendingInvocation): void;
+}
+
+/** The thread that an invocation was sent to, as far as giving up on it needs it. */
+export interface SentTo {
+  readonly table: InvocationTable<PendingInvocation>;
 }
 
 const decoder = new TextDecoder();
@@ -31,8 +38,8 @@ export class PendingInvocation {
   /** The caller's own buffer; without one the result is copied out of the slot's. */
   readonly output: OutputBuffer | undefined;
   readonly promise: Promise<Uint8Array>;
-  /** Where it runs: -1 until it was sent. */
-  threadIndex = -1;
+  /** Where it runs; without a thread and -1 until it was sent. */
+  thread: SentTo | undefined;
   slot = -1;
   #resolve!: (value: Uint8Array) => void;
   #reject!: (error: unknown) => void;
@@ -81,10 +88,29 @@ export class PendingInvocation {
     }
   }
 
+  /** A caller who waited synchronously gave up: only the buffers are left to look after. */
+  static abandoned(
+    functionName: string,
+    functionIndex: number,
+    input: Uint8Array | InputBuffer,
+    output: OutputBuffer | undefined,
+  ): PendingInvocation {
+    const invocation = new PendingInvocation(functionName, functionIndex, input, output);
+    invocation.holdBuffers();
+    invocation.#isSettled = true;
+    return invocation;
+  }
+
+  /** From now on the executor may read the input and write the output. */
+  holdBuffers(): void {
+    if (this.output !== undefined) this.output.isBusy = true;
+    if (!(this.input instanceof Uint8Array)) this.input.uses += 1;
+  }
+
   /** The reply came. `result` is where the executor wrote. A late reply settles nothing. */
   replied(status: number, byteLength: number, result: OutputBuffer): void {
     if (this.#isSettled) return;
-    if (status !== REPLY_OK) {
+    if (status !== invocationStatus.ok) {
       this.reject(replyError(this.functionName, status, errorText(result, byteLength)));
       return;
     }

@@ -1,48 +1,39 @@
-import { RfaasError } from '@rfaas/core';
+import { invocationStatus, RfaasError } from '@rfaas/core';
 import { closeNames } from './close-names.ts';
-
-/** Reply statuses of an invocation, as `enum rfaas_status` in native-shims/include/rfaas_loops.h. */
-export const REPLY_OK = 0;
-const FUNCTION_FAILED = 1;
-const NO_SUCH_FUNCTION = 2;
-const OUTPUT_TOO_LARGE = 3;
-const INVALID_REQUEST = 4;
-const RESULT_UNREACHABLE = 5;
-const CANCELLED = 6;
 
 /** The error for a reply whose status is not OK; `text` is what the executor wrote into the result. */
 export function replyError(functionName: string, status: number, text: string): RfaasError {
   const details = { function: functionName, status };
   const reason = text === '' ? '' : `: ${text}`;
   switch (status) {
-    case FUNCTION_FAILED:
+    case invocationStatus.functionFailed:
       return new RfaasError('RFAAS_ERR_FUNCTION_FAILED', `function "${functionName}" failed${reason}`, { details });
-    case NO_SUCH_FUNCTION:
+    case invocationStatus.noSuchFunction:
       return new RfaasError(
         'RFAAS_ERR_FUNCTION_NOT_FOUND',
         `the executor does not know function "${functionName}"${reason}`,
         { details },
       );
-    case OUTPUT_TOO_LARGE:
+    case invocationStatus.outputTooLarge:
       return new RfaasError(
         'RFAAS_ERR_OUTPUT_TOO_LARGE',
         `the output of function "${functionName}" is larger than its buffer${reason}; ` +
           'allocate with a larger outputBytes, or pass a larger output',
         { details },
       );
-    case INVALID_REQUEST:
+    case invocationStatus.invalidRequest:
       return new RfaasError(
         'RFAAS_ERR_PROTOCOL',
         `the executor refused the request for function "${functionName}" as invalid${reason}`,
         { details },
       );
-    case RESULT_UNREACHABLE:
+    case invocationStatus.resultUnreachable:
       return new RfaasError(
         'RFAAS_ERR_INTERNAL',
         `the executor ran function "${functionName}" and could not write its output into this client's memory`,
         { details },
       );
-    case CANCELLED:
+    case invocationStatus.cancelled:
       return new RfaasError(
         'RFAAS_ERR_EXECUTOR_LOST',
         `the executor ended before function "${functionName}" was done${reason}`,

@@ -11,7 +11,7 @@ export const packageOffer = defineRecord({
   address: word,
   rkey: word,
   bytes: u64,
-  kind: choice(packageKinds),
+  packageKind: choice(packageKinds),
   sha256: hex(32),
   name: label(nameBytes),
 });

@@ -1,0 +1,119 @@
+import type { ExecutorThread } from './executor-thread.ts';
+
+/** How long asynchronous waits spin before they go to the event loop, which takes some 15 µs to wake. */
+export const DEFAULT_SPIN_MICROSECONDS = 50;
+
+/** Rounds of spinning go on for at most this long before the event loop gets a turn. */
+const TURN_MILLISECONDS = 1;
+
+/** What the pump works for. */
+export interface PumpOptions {
+  readonly threads: readonly ExecutorThread[];
+  readonly spinMicroseconds: number;
+  /** Whether anybody waits for a reply. */
+  readonly isNeeded: () => boolean;
+  /** Called after replies were taken: slots may have become free. */
+  readonly onReplies: () => void;
+  /** The pump cannot go on. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/**
+ * Collects the replies of asynchronous invocations: spins briefly, then sleeps in the event loop until a queue is
+ * readable. While nobody waits it does nothing and keeps no process alive.
+ */
+export class CompletionPump {
+  readonly #options: PumpOptions;
+  readonly #sleeping = new Set<ExecutorThread>();
+  #sleep = new AbortController();
+  #isScheduled = false;
+  #isStopped = false;
+  #turnStart = 0;
+
+  constructor(options: PumpOptions) {
+    this.#options = options;
+  }
+
+  /** An invocation was sent: collect its reply after the present job. */
+  kick(): void {
+    if (this.#isScheduled || this.#isStopped) return;
+    this.#isScheduled = true;
+    this.#turnStart = performance.now();
+    queueMicrotask(this.#round);
+  }
+
+  /** An invocation was given up: sleep on only if others wait. */
+  reconsider(): void {
+    if (this.#sleeping.size === 0 || this.#options.isNeeded()) return;
+    this.#wakeAll();
+  }
+
+  /** Ends for good. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#wakeAll();
+  }
+
+  readonly #round = (): void => {
+    this.#isScheduled = false;
+    if (this.#isStopped) return;
+    let count = 0;
+    try {
+      count = this.#collect();
+      if (count > 0) this.#options.onReplies();
+    } catch (error) {
+      this.#options.onFailure(error);
+      return;
+    }
+    if (!this.#options.isNeeded()) return;
+    if (count === 0) {
+      this.#sleepUntilReadable();
+    } else if (performance.now() - this.#turnStart < TURN_MILLISECONDS) {
+      this.#isScheduled = true;
+      queueMicrotask(this.#round);
+    } else {
+      this.#isScheduled = true;
+      setImmediate(() => {
+        this.#turnStart = performance.now();
+        this.#round();
+      });
+    }
+  };
+
+  #collect(): number {
+    const busy = this.#options.threads.filter((thread) => thread.table.inFlight > 0);
+    const [only] = busy;
+    if (only === undefined) return 0;
+    if (busy.length === 1) return only.spin(this.#options.spinMicroseconds);
+    const end = performance.now() + this.#options.spinMicroseconds / 1000;
+    let count = 0;
+    do {
+      for (const thread of busy) count += thread.poll();
+    } while (count === 0 && performance.now() < end);
+    return count;
+  }
+
+  #sleepUntilReadable(): void {
+    for (const thread of this.#options.threads) {
+      if (thread.isLost || thread.table.inFlight === 0 || this.#sleeping.has(thread)) continue;
+      this.#sleeping.add(thread);
+      const { signal } = this.#sleep;
+      thread.queue.readable({ signal }).then(
+        () => {
+          this.#sleeping.delete(thread);
+          this.kick();
+        },
+        (error: unknown) => {
+          this.#sleeping.delete(thread);
+          if (!signal.aborted && !thread.isLost) this.#options.onFailure(error);
+        },
+      );
+    }
+  }
+
+  #wakeAll(): void {
+    this.#sleep.abort();
+    this.#sleep = new AbortController();
+    this.#sleeping.clear();
+  }
+}
