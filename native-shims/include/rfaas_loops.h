@@ -162,6 +162,7 @@ struct rfaas_serve_context {
   uint64_t hot_nanoseconds;       /* spinning without work */
   uint64_t execution_nanoseconds; /* inside native functions; TypeScript adds its own for JavaScript */
   uint64_t invocations;           /* requests taken, of both kinds */
+  /* Set by the call, with RFAAS_SERVE_REQUEST. */
   uint64_t request_mapping_address; /* with request_output_mapping not 0: the mapping's first byte */
   uint64_t request_mapping_bytes;   /* and its bytes up to the guard page, for a view that is made once */
   uint64_t reserved[2];

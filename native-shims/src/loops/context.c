@@ -51,11 +51,11 @@ static const uint32_t serve_layout[] = {
     FIELD(request_capacity),
     FIELD(failure),
     FIELD(request_output_mapping),
-    FIELD(request_mapping_address),
-    FIELD(request_mapping_bytes),
     FIELD(hot_nanoseconds),
     FIELD(execution_nanoseconds),
     FIELD(invocations),
+    FIELD(request_mapping_address),
+    FIELD(request_mapping_bytes),
     FIELD(reserved),
 #undef FIELD
     (uint32_t)sizeof(struct rfaas_serve_context)};
