@@ -31,6 +31,7 @@ export class InvocationTable<Owner> {
   #freeCount: number;
   #inFlight = 0;
   #quarantined = 0;
+  #heldCount = 0;
 
   /** `slots` is a power of two, at most 64; throws a RangeError otherwise. */
   constructor(slots: number) {
@@ -63,6 +64,11 @@ export class InvocationTable<Owner> {
     return this.#inFlight - this.#quarantined;
   }
 
+  /** Slots that no buffer of the caller lives in. */
+  get unheldCount(): number {
+    return this.slots - this.#heldCount;
+  }
+
   /** Takes a free slot, or returns -1. */
   acquire(): number {
     if (this.#freeCount === 0) return -1;
@@ -75,7 +81,10 @@ export class InvocationTable<Owner> {
   /** Takes a free slot for as long as a buffer of the caller lives inside it, or returns -1. */
   hold(): number {
     const slot = this.acquire();
-    if (slot >= 0) this.#held[slot] = 1;
+    if (slot >= 0) {
+      this.#held[slot] = 1;
+      this.#heldCount += 1;
+    }
     return slot;
   }
 
@@ -83,6 +92,7 @@ export class InvocationTable<Owner> {
   unhold(slot: number): void {
     if (this.#held[slot] === 0) return;
     this.#held[slot] = 0;
+    this.#heldCount -= 1;
     if (this.#states[slot] === HELD) this.#release(slot);
   }
 

@@ -41,6 +41,11 @@ export class SlotMemory {
     this.#results = new Array<OutputBuffer | undefined>(announcement.slots).fill(undefined);
   }
 
+  /** Whether the executor's slots are mapped here. */
+  get isMapped(): boolean {
+    return this.#mapping !== undefined;
+  }
+
   /** The input of a slot inside the executor, where the transport maps it. */
   mappedInput(slot: number, byteLength: number): Uint8Array | undefined {
     const start = slot * this.#announcement.slotStride + INPUT_OFFSET;

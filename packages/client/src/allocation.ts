@@ -1,0 +1,152 @@
+import { generateId, RfaasError } from '@rfaas/core';
+import {
+  formatTransportUrl,
+  openTransport,
+  parseTransportUrl,
+  type Listener,
+  type MessageChannel,
+  type ProtectionDomain,
+  type Transport,
+} from '@rfaas/rdmalib';
+import type { CompleteAllocateOptions } from './allocate-options.ts';
+import { allocationFailedError } from './allocation-end-error.ts';
+import { ExecutorAcceptor, type AcceptedThread } from './executor-acceptor.ts';
+import type { AllocationEnd, ExecutorManagerSession, LeaseGrant } from './executor-manager-session.ts';
+import type { FunctionPackage } from './function-package.ts';
+import { transferPackage } from './package-transfer.ts';
+import { abortError, settledWithin, timeLimit, type TimeLimit } from './time-limit.ts';
+
+/** How long to wait for the rest of the story once something went wrong: who ended, and why. */
+const EXPLANATION_MS = 1_000;
+
+/** An executor that is connected, loaded and ready. */
+export interface Allocation {
+  readonly allocationId: string;
+  readonly transport: Transport;
+  readonly domain: ProtectionDomain;
+  readonly control: MessageChannel;
+  readonly threads: readonly AcceptedThread[];
+  readonly functions: readonly string[];
+}
+
+/** What to allocate, under which lease. */
+export interface AllocationRequest {
+  readonly grant: LeaseGrant;
+  readonly session: ExecutorManagerSession;
+  readonly functionPackage: FunctionPackage;
+  readonly options: CompleteAllocateOptions;
+  /** Memory of the lease for this allocation. */
+  readonly memoryMiB: number;
+}
+
+/**
+ * Has an executor started, takes its connections, sends it the package, and waits until every thread is ready. If any
+ * step fails, everything is undone and the error says which.
+ */
+export async function allocateExecutor(request: AllocationRequest): Promise<Allocation> {
+  const { grant, functionPackage, options } = request;
+  const what = `allocating an executor for ${functionPackage.name} on node ${grant.node}`;
+  using limit = timeLimit(what, options.timeoutMs, options.signal);
+  // A transport of its own: its memory and keys are reachable for this executor only, and end with it.
+  const transport = openTransport(grant.url);
+  try {
+    return await connectExecutor(request, transport, limit);
+  } catch (error) {
+    await transport.close();
+    throw limit.signal.aborted ? abortError(limit.signal) : error;
+  }
+}
+
+async function connectExecutor(request: AllocationRequest, transport: Transport, limit: TimeLimit): Promise<Allocation> {
+  const { grant, session, options } = request;
+  const domain = transport.openProtectionDomain();
+  const url = parseTransportUrl(grant.url);
+  await using listener = await domain.listen({ host: '', port: 0 });
+  const clientUrl = formatTransportUrl({ ...url, ...addressOf(listener, url.host) });
+  const secret = generateId();
+  const acceptor = new ExecutorAcceptor({ domain, listener, secret, threads: options.cores, slots: options.slots });
+  const allocationId = await session.allocate(allocateMessage(request, clientUrl, secret), {
+    timeoutMs: options.timeoutMs,
+    signal: limit.signal,
+  });
+  const end = session.allocationEnd(allocationId);
+  try {
+    return { allocationId, transport, domain, ...(await loadPackage(request, domain, acceptor, end, limit)) };
+  } catch (error) {
+    // Its end, if it is not over anyway, is the manager's to see to from here on.
+    await session.deallocate(allocationId).catch(() => undefined);
+    session.forget(allocationId);
+    throw error;
+  }
+}
+
+function allocateMessage({ grant, functionPackage, options, memoryMiB }: AllocationRequest, clientUrl: string, secret: string) {
+  const { cores, hotTimeoutMs, slots, inputBytes, outputBytes } = options;
+  return {
+    token: grant.token,
+    cores,
+    memoryMiB,
+    clientUrl,
+    secret,
+    packageKind: functionPackage.kind,
+    sha256: functionPackage.sha256,
+    packageBytes: functionPackage.bytes.byteLength,
+    packageName: functionPackage.name,
+    hotTimeoutMs,
+    slots,
+    inputBytes,
+    outputBytes,
+  };
+}
+
+async function loadPackage(
+  { grant, functionPackage }: AllocationRequest,
+  domain: ProtectionDomain,
+  acceptor: ExecutorAcceptor,
+  end: Promise<AllocationEnd>,
+  limit: TimeLimit,
+): Promise<Pick<Allocation, 'control' | 'threads' | 'functions'>> {
+  using region = domain.allocateMemory({
+    byteLength: functionPackage.bytes.byteLength,
+    access: ['local-write', 'remote-read'],
+  });
+  region.bytes.set(functionPackage.bytes);
+  const loading = acceptor.control.then(async (control) => {
+    const functions = await transferPackage(control, functionPackage, region);
+    return { control, functions };
+  });
+  const ready = Promise.all([loading, acceptor.threads]);
+  const failed = end.then((ended) => {
+    throw allocationFailedError(ended, grant.node, functionPackage.name);
+  });
+  for (const each of [loading, ready, failed]) each.catch(() => undefined);
+  try {
+    const [{ control, functions }, threads] = await Promise.race([ready, failed, acceptor.failed, limit.passed]);
+    return { control, functions, threads };
+  } catch (error) {
+    throw limit.signal.aborted ? error : await explain(error, loading, failed);
+  }
+}
+
+/**
+ * The executor's own words come over one connection and its end over another, in either order: its words say most, then
+ * how it ended, then what we saw.
+ */
+async function explain(seen: unknown, loading: Promise<unknown>, ended: Promise<never>): Promise<unknown> {
+  const errors: { spoken?: unknown; how?: unknown } = {};
+  const hear = loading.catch((error: unknown) => {
+    errors.spoken = error;
+  });
+  const learn = ended.catch((error: unknown) => {
+    errors.how = error;
+  });
+  await settledWithin(Promise.all([hear, learn]), EXPLANATION_MS);
+  const isAboutPackage = errors.spoken instanceof RfaasError && errors.spoken.code === 'RFAAS_ERR_PACKAGE';
+  return isAboutPackage ? errors.spoken : (errors.how ?? seen);
+}
+
+/** Where an executor reaches us: on fabrics with hosts, the manager's transport says under which name. */
+function addressOf(listener: Listener, managerHost: string): { readonly host: string; readonly port: number } {
+  const { host, port } = listener.address;
+  return { host: host === '' ? managerHost : host, port };
+}

@@ -1,0 +1,134 @@
+import { loadKey, RfaasError, type Environment } from '@rfaas/core';
+import { environmentCredential, environmentTenant } from './client-environment.ts';
+import { completeLeaseOptions } from './lease-options.ts';
+import { Lease } from './lease.ts';
+import type { LeaseOptions, LeaseProvider } from './lease-provider.ts';
+import { loadNativeLoops, type NativeLoops } from './native-loops.ts';
+import { ResourceManagerProvider } from './resource-manager-provider.ts';
+import { SelfSignedProvider } from './self-signed-provider.ts';
+
+/** How to connect to a resource manager. */
+export interface ConnectOptions {
+  /** Its transport URL, e.g. `shm://10000`. */
+  readonly resourceManager: string;
+  /** Who pays. Default `$RFAAS_TENANT`, else `default`. */
+  readonly tenant?: string | undefined;
+  /** The tenant's credential: 32 bytes. */
+  readonly credential?: Uint8Array | undefined;
+  /** A file with the credential, readable by its owner only. Default `$RFAAS_CREDENTIAL_FILE`, else the tenant's key file. */
+  readonly credentialFile?: string | undefined;
+  /** How long connecting may take. Default 10000. */
+  readonly timeoutMs?: number | undefined;
+  /** Gives up. */
+  readonly signal?: AbortSignal | undefined;
+  /** Instead of `process.env`. */
+  readonly environment?: Environment | undefined;
+}
+
+/** How to use one executor manager without a resource manager. */
+export interface DirectOptions {
+  /** The node's key: 32 bytes. */
+  readonly nodeKey?: Uint8Array | undefined;
+  /** A file with the node's key, readable by its owner only. */
+  readonly nodeKeyFile?: string | undefined;
+  /** Under whose name the leases run. Default `$RFAAS_TENANT`, else `default`. */
+  readonly tenant?: string | undefined;
+  /** Instead of `process.env`. */
+  readonly environment?: Environment | undefined;
+}
+
+/**
+ * Takes leases, from a resource manager or from a node whose key it holds. Several clients, and several leases of each,
+ * may be used at once. Close it with {@link close} or `await using`.
+ */
+export class Client implements AsyncDisposable {
+  readonly #provider: LeaseProvider;
+  readonly #leases = new Set<Lease>();
+  #loops: NativeLoops | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(provider: LeaseProvider) {
+    this.#provider = provider;
+  }
+
+  /**
+   * Connects to a resource manager and proves the tenant's credential.
+   *
+   * Throws RfaasError: RFAAS_ERR_MANAGER_LOST when none is there, RFAAS_ERR_UNAUTHORISED for a wrong credential,
+   * RFAAS_ERR_VERSION, RFAAS_ERR_CONFIGURATION for a credential that cannot be read, RFAAS_ERR_DEADLINE.
+   */
+  static async connect(urlOrOptions: string | ConnectOptions): Promise<Client> {
+    const options = typeof urlOrOptions === 'string' ? { resourceManager: urlOrOptions } : urlOrOptions;
+    const environment = options.environment ?? process.env;
+    const tenant = options.tenant ?? environmentTenant(environment);
+    const credential = options.credential ?? environmentCredential(environment, tenant, options.credentialFile);
+    const { resourceManager: url, timeoutMs = 10_000, signal } = options;
+    return new Client(await ResourceManagerProvider.connect({ url, tenant, credential, timeoutMs, signal }));
+  }
+
+  /**
+   * Uses one executor manager, started with `--skip-resource-manager` or not, and signs the leases with its node's key.
+   * Nothing is connected before the first lease.
+   */
+  static direct(executorManager: string, options: DirectOptions): Client {
+    const tenant = options.tenant ?? environmentTenant(options.environment ?? process.env);
+    const nodeKey = options.nodeKey ?? loadKey({ what: 'node key', file: options.nodeKeyFile });
+    return new Client(new SelfSignedProvider({ managerUrl: executorManager, nodeKey, tenant }));
+  }
+
+  /** The leases that are open. */
+  get leases(): readonly Lease[] {
+    return [...this.#leases];
+  }
+
+  /**
+   * Asks for cores.
+   *
+   * Throws RfaasError: RFAAS_ERR_NO_CAPACITY, RFAAS_ERR_NODE_UNKNOWN, RFAAS_ERR_USAGE for what cannot be leased,
+   * RFAAS_ERR_MANAGER_LOST, RFAAS_ERR_DEADLINE, RFAAS_ERR_ABORTED.
+   */
+  async lease(options: LeaseOptions): Promise<Lease> {
+    this.#requireOpen();
+    const listener = { leaseWarning: (expiry: number) => options.onExpiryWarning?.(new Date(expiry)) };
+    const { grant, session } = await this.#provider.grant(completeLeaseOptions(options), listener);
+    const lease = new Lease({
+      grant,
+      session,
+      provider: this.#provider,
+      listener,
+      loadLoops: () => (this.#loops ??= loadNativeLoops()),
+      onReleased: (released) => void this.#leases.delete(released),
+    });
+    this.#leases.add(lease);
+    return lease;
+  }
+
+  /** Releases every lease and disconnects. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    const results = await Promise.allSettled([...this.#leases].map((lease) => lease.release()));
+    await this.#provider.close();
+    for (const result of results) {
+      // A manager that is gone has nothing to release.
+      if (result.status === 'rejected' && !isManagerLost(result.reason)) throw result.reason;
+    }
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== undefined) {
+      throw new RfaasError('RFAAS_ERR_CLOSED', 'the client was closed; connect a new one');
+    }
+  }
+}
+
+function isManagerLost(error: unknown): boolean {
+  return error instanceof RfaasError && error.code === 'RFAAS_ERR_MANAGER_LOST';
+}
