@@ -1,14 +1,32 @@
-import { RdmaError } from '../errors.ts';
+import { InvalidArgumentError, RdmaError } from '../errors.ts';
+import { openShmTransport } from '../shm/shm-transport.ts';
 import type { Transport } from './transport.ts';
 import { formatTransportUrl, parseTransportUrl, type TransportUrl } from './transport-url.ts';
 
 /**
  * Opens the transport that a URL names and checks that it works here. Host and port play no part: pass them to
- * `connect` and `listen`. Throws RdmaError.
+ * `connect` and `listen`. A worker thread opens its own. Throws RdmaError.
  */
 export function openTransport(url: string | TransportUrl): Transport {
   const parsed = typeof url === 'string' ? parseTransportUrl(url) : url;
-  throw new RdmaError('RDMA_ERR_LIBRARY_NOT_FOUND', `cannot open ${formatTransportUrl(parsed)}`, {
-    operation: 'openTransport',
-  });
+  requireOneLine(parsed);
+  if (parsed.kind === 'shm') {
+    return openShmTransport(parsed.options);
+  }
+  throw new RdmaError(
+    'RDMA_ERR_LIBRARY_NOT_FOUND',
+    `cannot open ${formatTransportUrl(parsed)}: this build has no native library for ${parsed.kind}; use a shm:// URL ` +
+      'where both ends are on one host',
+    { operation: 'openTransport', transport: parsed.kind },
+  );
+}
+
+function requireOneLine(url: TransportUrl): void {
+  for (const [key, value] of Object.entries(url.options)) {
+    if (/[\n\r\0]/.test(key + value)) {
+      throw new InvalidArgumentError(`cannot open a ${url.kind} transport: the option "${key}" has a line break in it`, {
+        operation: 'openTransport',
+      });
+    }
+  }
 }
