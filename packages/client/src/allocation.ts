@@ -12,7 +12,7 @@ import type { CompleteAllocateOptions } from './allocate-options.ts';
 import { allocationFailedError } from './allocation-end-error.ts';
 import { ExecutorAcceptor, type AcceptedThread } from './executor-acceptor.ts';
 import type { AllocationEnd, ExecutorManagerSession, LeaseGrant } from './executor-manager-session.ts';
-import type { FunctionPackage } from './function-package.ts';
+import type { FunctionPackage } from './functions/function-package.ts';
 import { transferPackage } from './package-transfer.ts';
 import { abortError, settledWithin, timeLimit, type TimeLimit } from './time-limit.ts';
 

@@ -14,13 +14,13 @@ export type { InvokeAsyncOptions, InvokeSyncOptions, MapOptions } from './execut
 export type { InvokeOptions } from './pending-invocation.ts';
 export type { MapInputs } from './bounded-map.ts';
 export type { InvocationInput, InvocationOutput, TypedArrayConstructor } from './invocation-buffers.ts';
-export { readFunctionPackage } from './function-package.ts';
+export { readFunctionPackage } from './functions/function-package.ts';
 export type {
   FunctionPackage,
   FunctionSource,
   LibrarySource,
   ModuleSource,
   ModuleText,
-} from './function-package.ts';
+} from './functions/function-package.ts';
 export { RfaasError } from '@rfaas/core';
 export type { RfaasErrorCode, Usage } from '@rfaas/core';

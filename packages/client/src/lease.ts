@@ -3,7 +3,7 @@ import { completeAllocateOptions, type AllocateOptions } from './allocate-option
 import { allocateExecutor, type Allocation } from './allocation.ts';
 import { ExecutorManagerSession, type LeaseGrant, type SessionListener } from './executor-manager-session.ts';
 import { Executor } from './executor.ts';
-import { readFunctionPackage, type FunctionSource } from './function-package.ts';
+import { readFunctionPackage, type FunctionSource } from './functions/function-package.ts';
 import type { LeaseProvider } from './lease-provider.ts';
 import type { NativeLoops } from './native-loops.ts';
 

@@ -1,6 +1,6 @@
 import { decodeMessage, encodeMessage, expectMessage, joinFunctionNames, RfaasError } from '@rfaas/core';
 import type { MemoryRegion, MessageChannel } from '@rfaas/rdmalib';
-import type { FunctionPackage } from './function-package.ts';
+import type { FunctionPackage } from './functions/function-package.ts';
 
 /**
  * Offers a package in registered memory to the executor, which reads it from there and loads it. Resolves to the names

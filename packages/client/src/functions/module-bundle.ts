@@ -1,6 +1,8 @@
 import { RfaasError } from '@rfaas/core';
-import { build, type BuildFailure, type Message } from 'esbuild';
+import { build, type BuildFailure, type BuildResult, type Message } from 'esbuild';
 import type { ModuleText } from './function-package.ts';
+
+type Bundle = BuildResult<{ write: false; metafile: true }>;
 
 /**
  * Bundles a module and what it imports by path into one ES module. Bare imports are left as they are.
@@ -21,7 +23,7 @@ export async function bundleModule(module: Required<ModuleText>): Promise<string
   return output.text;
 }
 
-async function runEsbuild(module: Required<ModuleText>) {
+async function runEsbuild(module: Required<ModuleText>): Promise<Bundle> {
   try {
     return await build({
       stdin: {
@@ -45,6 +47,13 @@ async function runEsbuild(module: Required<ModuleText>) {
       cause: error,
     });
   }
+}
+
+/** The names that a bundled module exports, sorted. */
+export async function exportedNames(bundle: string, name: string): Promise<string[]> {
+  const result = await runEsbuild({ source: bundle, name, directory: process.cwd() });
+  const [description] = Object.values(result.metafile.outputs);
+  return [...(description?.exports ?? [])].sort();
 }
 
 /** By the ending of the name, as Node would take it; TypeScript and JSX endings are taken for what they say. */

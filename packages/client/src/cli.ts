@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { createProgram, runMain, runProgram } from '@rfaas/core';
+import { addFunctionsCommand } from './cli/functions-command.ts';
+import { addInvokeCommand } from './cli/invoke-command.ts';
+import { addLeasesCommand, addNodesCommand } from './cli/manager-commands.ts';
+
+await runMain(async (context) => {
+  const program = createProgram({
+    name: 'rfaas',
+    description: 'Lease cores and invoke functions there over RDMA, and see what a cluster has.',
+    version: readVersion(),
+    examples: [
+      ['rfaas functions list ./functions.so', 'what a library offers'],
+      ['rfaas functions check ./functions.so --function echo --text hello', 'run a function here, safely'],
+      ['rfaas invoke echo --library ./functions.so --text hello -r shm://10000', 'run it on a leased core'],
+      ['rfaas invoke thumbnail --module ./thumbnail.js -i in.jpg -o out.jpg -r shm://10000', 'files in and out'],
+      ['rfaas nodes --url http://127.0.0.1:5000', 'what the cluster has, and what of it is free'],
+    ],
+  });
+  addNodesCommand(program, context);
+  addLeasesCommand(program, context);
+  addInvokeCommand(program, context);
+  addFunctionsCommand(program, context);
+  await runProgram(program, context.argv);
+});
+
+function readVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  return manifest.version;
+}
