@@ -160,12 +160,13 @@ struct rfaas_serve_context {
                                       this number names the mapping: the same number, the same memory, for ever */
   /* Counted by the call, never reset. */
   uint64_t hot_nanoseconds;       /* spinning without work */
-  uint64_t execution_nanoseconds; /* inside native functions; TypeScript adds its own for JavaScript */
+  uint64_t execution_nanoseconds; /* inside native functions, and between RFAAS_SERVE_REQUEST and the next call */
   uint64_t invocations;           /* requests taken, of both kinds */
   /* Set by the call, with RFAAS_SERVE_REQUEST. */
   uint64_t request_mapping_address; /* with request_output_mapping not 0: the mapping's first byte */
   uint64_t request_mapping_bytes;   /* and its bytes up to the guard page, for a view that is made once */
-  uint64_t reserved[2];
+  uint64_t idle_nanoseconds; /* since the last work of any call: a function, or replies that were given; set by the call */
+  uint64_t reserved;
 };
 
 /*

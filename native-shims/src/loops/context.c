@@ -56,6 +56,7 @@ static const uint32_t serve_layout[] = {
     FIELD(invocations),
     FIELD(request_mapping_address),
     FIELD(request_mapping_bytes),
+    FIELD(idle_nanoseconds),
     FIELD(reserved),
 #undef FIELD
     (uint32_t)sizeof(struct rfaas_serve_context)};

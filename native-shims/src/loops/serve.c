@@ -134,6 +134,7 @@ static int post_given_replies(struct serve_state *state) {
   struct rfaas_serve_context *context = state->context;
   uint32_t count = context->reply_count;
   context->reply_count = 0;
+  state->last_work = count > 0 ? state->mark : state->last_work;
   if (count > RFAAS_MAX_SLOTS) {
     return -EINVAL;
   }
@@ -214,6 +215,7 @@ static int serve(struct serve_state *state) {
       asleep = 0;
       result = handle_pending(state);
       idle_since = state->mark;
+      state->last_work = state->mark;
     }
     if (__builtin_expect(state->repeating != 0 && result == 0, 0)) {
       result = rfaas_repeat_replies(state);
@@ -251,8 +253,18 @@ int rfaas_serve(uint32_t index) {
   uint64_t hot = rfaas_nanoseconds_of_ticks(state->hot_ticks);
   uint64_t execution = rfaas_nanoseconds_of_ticks(state->execution_ticks);
   state->mark = rfaas_ticks();
+  if (state->handed_over != 0) {
+    state->execution_ticks += state->mark - state->handed_over;
+    state->handed_over = 0;
+  }
+  state->last_work = state->last_work == 0 ? state->mark : state->last_work;
   int result = serve(state);
   count_hot(state, rfaas_ticks());
+  if (result == RFAAS_SERVE_REQUEST) {
+    state->last_work = state->mark;
+    state->handed_over = state->mark;
+  }
+  context->idle_nanoseconds = rfaas_nanoseconds_of_ticks(state->mark - state->last_work);
   context->hot_nanoseconds += rfaas_nanoseconds_of_ticks(state->hot_ticks) - hot;
   context->execution_nanoseconds += rfaas_nanoseconds_of_ticks(state->execution_ticks) - execution;
   return result;
