@@ -1,0 +1,365 @@
+import { describe, expect, test } from '@jest/globals';
+import { RfaasError } from '@rfaas/core';
+import { ExecutorMemory } from '../src/executor-memory.ts';
+import { Invoker } from '../src/invoker.ts';
+import { FakeExecutor, type FakeOptions } from './fake-executor.ts';
+
+const echo = { name: 'echo', index: 3 };
+
+function setUp(options: FakeOptions = {}): { fake: FakeExecutor; invoker: Invoker; memory: ExecutorMemory } {
+  const fake = new FakeExecutor(options);
+  const invoker = new Invoker(fake.threads, fake.owner, 0, (error) => {
+    throw error;
+  });
+  return { fake, invoker, memory: new ExecutorMemory(fake.owner, fake.domain, fake.threads) };
+}
+
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function text(value: Uint8Array): string {
+  return new TextDecoder().decode(value);
+}
+
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+function failureOf(promise: Promise<unknown>): Promise<RfaasError> {
+  return promise.then(
+    () => {
+      throw new Error('expected a rejection');
+    },
+    (error: unknown) => error as RfaasError,
+  );
+}
+
+describe.each([
+  ['mapped slots', true],
+  ['slots that are written to', false],
+])('with %s', (_name, directMap) => {
+  test('an asynchronous invocation carries function, input and result', async () => {
+    const { fake, invoker } = setUp({ directMap });
+    const result = invoker.invoke(echo, bytes('hello'), undefined, {});
+    expect(fake.requests).toHaveLength(1);
+    const request = fake.requests[0]!;
+    expect(request.functionIndex).toBe(3);
+    expect(text(request.input)).toBe('hello');
+    expect(request.capacity).toBe(1024);
+    fake.reply(request, 'HELLO');
+    expect(text(await result)).toBe('HELLO');
+  });
+
+  test('a synchronous invocation returns a copy', () => {
+    const { fake, invoker } = setUp({ directMap });
+    fake.onInvoke = (request) => fake.reply(request, request.input.toReversed());
+    const first = invoker.invokeCopying(echo, bytes('abc'), undefined);
+    const second = invoker.invokeCopying(echo, bytes('xyz'), undefined);
+    expect(text(first)).toBe('cba');
+    expect(text(second)).toBe('zyx');
+  });
+
+  test('a synchronous invocation with own buffers returns the length', () => {
+    const { fake, invoker, memory } = setUp({ directMap });
+    const input = memory.allocateInput(16);
+    const output = memory.allocateOutput(32);
+    expect(input.isMapped).toBe(directMap);
+    fake.onInvoke = (request) => fake.reply(request, request.input);
+    input.as(Float64Array).set([1.5, 2.5]);
+    expect(invoker.invokeInto(echo, input, output, undefined)).toBe(16);
+    expect([...output.as(Float64Array).subarray(0, 2)]).toEqual([1.5, 2.5]);
+    input.length = 8;
+    expect(invoker.invokeInto(echo, input, output, undefined)).toBe(8);
+  });
+});
+
+test('many are in flight, and replies may come in any order', async () => {
+  const { fake, invoker } = setUp({ threads: 2, slots: 8 });
+  const results = Array.from({ length: 16 }, (_, index) => invoker.invoke(echo, bytes(String(index)), undefined, {}));
+  expect(fake.requests).toHaveLength(16);
+  expect(fake.requests.filter(({ thread }) => thread === 0)).toHaveLength(8);
+  for (const request of [...fake.requests].reverse()) fake.reply(request, request.input);
+  expect((await Promise.all(results)).map(text)).toEqual(Array.from({ length: 16 }, (_, index) => String(index)));
+});
+
+test('those beyond the slots wait their turn, with the bytes they were called with', async () => {
+  const { fake, invoker } = setUp({ slots: 1 });
+  const first = invoker.invoke(echo, bytes('first'), undefined, {});
+  const input = bytes('second');
+  const second = invoker.invoke(echo, input, undefined, {});
+  input.fill(0);
+  expect(fake.requests).toHaveLength(1);
+  fake.reply(fake.requests[0]!, 'one');
+  expect(text(await first)).toBe('one');
+  await turn();
+  expect(fake.requests).toHaveLength(2);
+  expect(text(fake.requests[1]!.input)).toBe('second');
+  fake.reply(fake.requests[1]!, 'two');
+  expect(text(await second)).toBe('two');
+});
+
+test('more than 65,536 invocations on one thread', async () => {
+  const { fake, invoker } = setUp({ slots: 2 });
+  fake.onInvoke = (request) => {
+    fake.requests.length = 0;
+    fake.reply(request, request.input);
+  };
+  const input = Uint8Array.of(7);
+  for (let count = 0; count < 70_000; count += 1) {
+    if (invoker.invokeCopying(echo, input, undefined)[0] !== 7) throw new Error(`wrong output of number ${count}`);
+  }
+  expect(fake.lost).toEqual([]);
+});
+
+describe('errors', () => {
+  test('a function that failed rejects with its message', async () => {
+    const { fake, invoker } = setUp();
+    const result = invoker.invoke(echo, bytes('x'), undefined, {});
+    fake.reply(fake.requests[0]!, 'negative price', 1);
+    expect(await failureOf(result)).toMatchObject({
+      code: 'RFAAS_ERR_FUNCTION_FAILED',
+      message: 'function "echo" failed: negative price',
+    });
+    fake.onInvoke = (request) => fake.reply(request, 'again', 1);
+    expect(() => invoker.invokeCopying(echo, bytes('x'), undefined)).toThrow('function "echo" failed: again');
+  });
+
+  test('an input larger than a slot is refused here, with both sizes', async () => {
+    const { fake, invoker, memory } = setUp({ inputBytes: 16 });
+    expect(await failureOf(invoker.invoke(echo, new Uint8Array(17), undefined, {}))).toMatchObject({
+      code: 'RFAAS_ERR_INPUT_TOO_LARGE',
+      details: { inputBytes: 17, capacity: 16 },
+    });
+    expect(() => invoker.invokeCopying(echo, new Uint8Array(17), undefined)).toThrow('has 17 bytes');
+    expect(() => memory.allocateInput(17)).toThrow('17 bytes');
+    expect(fake.requests).toEqual([]);
+  });
+
+  test('buffers of another executor and freed buffers are refused', () => {
+    const { invoker, memory } = setUp();
+    const other = setUp();
+    const output = memory.allocateOutput(8);
+    expect(() => invoker.invokeInto(echo, other.memory.allocateInput(8), output, undefined)).toThrow(
+      'allocated by another executor',
+    );
+    output.free();
+    expect(() => invoker.invokeInto(echo, bytes('a'), output, undefined)).toThrow('was freed');
+  });
+
+  test('a request that cannot be posted rejects and leaves its slot free', async () => {
+    const { fake, invoker } = setUp({ slots: 1 });
+    fake.nextPostResult = -105;
+    expect(await failureOf(invoker.invoke(echo, bytes('a'), undefined, {}))).toMatchObject({
+      code: 'RFAAS_ERR_INTERNAL',
+      details: { errno: 105 },
+    });
+    fake.onInvoke = (request) => fake.reply(request, 'fine');
+    expect(text(invoker.invokeCopying(echo, bytes('a'), undefined))).toBe('fine');
+  });
+
+  test('a reply that nobody is owed means that the executor is broken', async () => {
+    const { fake, invoker } = setUp();
+    void invoker.invoke(echo, bytes('a'), undefined, {}).catch(() => undefined);
+    fake.replyRaw({ thread: 0, id: 999 }, 0);
+    await turn();
+    expect(fake.lost).toEqual(['thread 0: it replied to invocation 999, which is not in flight']);
+  });
+
+  test('a reply that claims more than the result holds means that the executor is broken', async () => {
+    const { fake, invoker } = setUp({ outputBytes: 16 });
+    void invoker.invoke(echo, bytes('a'), undefined, {}).catch(() => undefined);
+    fake.replyRaw(fake.requests[0]!, 17);
+    await turn();
+    expect(fake.lost).toEqual(['thread 0: it says that it wrote 17 bytes where 16 are']);
+  });
+
+  test('a request that fails on the way loses the executor and gives its receive back', async () => {
+    const { fake, invoker } = setUp();
+    void invoker.invoke(echo, bytes('a'), undefined, {}).catch(() => undefined);
+    fake.failRequest(fake.requests[0]!, 3);
+    await turn();
+    expect(fake.lost).toEqual(['thread 0: a request to it failed (status 3)']);
+    expect(fake.spareReceives()).toBe(1);
+  });
+});
+
+describe('deadlines', () => {
+  test('pass, and quarantine slot and output until the late reply', async () => {
+    const { fake, invoker, memory } = setUp({ slots: 1 });
+    const output = memory.allocateOutput(64);
+    const late = invoker.invoke(echo, bytes('slow'), output, { deadlineMs: 5 });
+    expect(await failureOf(late)).toMatchObject({ code: 'RFAAS_ERR_DEADLINE', details: { sent: true } });
+    expect(await failureOf(invoker.invoke(echo, bytes('b'), output, {}))).toMatchObject({ code: 'RFAAS_ERR_BUSY' });
+    const next = invoker.invoke(echo, bytes('next'), undefined, {});
+    await turn();
+    expect(fake.requests).toHaveLength(1);
+    fake.reply(fake.requests[0]!, 'too late');
+    await turn();
+    expect(fake.requests).toHaveLength(2);
+    fake.reply(fake.requests[1]!, 'in time');
+    expect(text(await next)).toBe('in time');
+    const again = invoker.invoke(echo, bytes('c'), output, {});
+    fake.reply(fake.requests[2]!, 'reused');
+    expect(text(await again)).toBe('reused');
+  });
+
+  test('of a synchronous call quarantine in the same way', async () => {
+    const { fake, invoker, memory } = setUp({ slots: 2 });
+    const input = memory.allocateInput(8);
+    const output = memory.allocateOutput(8);
+    expect(() => invoker.invokeInto(echo, input, output, 3)).toThrow('did not answer within 3 ms');
+    expect(() => invoker.invokeInto(echo, bytes('a'), output, 3)).toThrow('the output is in use');
+    expect(() => invoker.invokeInto(echo, input, memory.allocateOutput(8), 3)).toThrow('the input is in use');
+    fake.reply(fake.requests[0]!, 'late');
+    fake.onInvoke = (request) => fake.reply(request, 'ok');
+    expect(text(invoker.invokeCopying(echo, bytes('b'), undefined))).toBe('ok');
+    expect(invoker.invokeInto(echo, input, output, undefined)).toBe(2);
+  });
+
+  test('also pass while an invocation waits for a slot', async () => {
+    const { fake, invoker } = setUp({ slots: 1 });
+    const first = invoker.invoke(echo, bytes('a'), undefined, {});
+    const waiting = invoker.invoke(echo, bytes('b'), undefined, { deadlineMs: 2 });
+    expect(await failureOf(waiting)).toMatchObject({ code: 'RFAAS_ERR_DEADLINE', details: { sent: false } });
+    expect(() => invoker.invokeCopying(echo, bytes('c'), 2)).toThrow('waiting for a free slot');
+    fake.reply(fake.requests[0]!, 'done');
+    await first;
+    expect(fake.requests).toHaveLength(1);
+  });
+
+  test('freeing a quarantined output gives its memory back with the late reply', async () => {
+    const { fake, invoker, memory } = setUp({ slots: 1 });
+    const output = memory.allocateOutput(64);
+    const before = fake.openRegions.size;
+    await failureOf(invoker.invoke(echo, bytes('slow'), output, { deadlineMs: 1 }));
+    output.free();
+    expect(fake.openRegions.size).toBe(before);
+    fake.reply(fake.requests[0]!, 'late');
+    fake.threads[0]!.poll();
+    expect(fake.openRegions.size).toBe(before - 1);
+  });
+});
+
+describe('signals', () => {
+  test('abort what is in flight; the reason is the cause', async () => {
+    const { fake, invoker } = setUp({ slots: 1 });
+    const controller = new AbortController();
+    const result = invoker.invoke(echo, bytes('a'), undefined, { signal: controller.signal });
+    const reason = new Error('enough');
+    controller.abort(reason);
+    const error = await failureOf(result);
+    expect(error.code).toBe('RFAAS_ERR_ABORTED');
+    expect(error.cause).toBe(reason);
+    expect(fake.threads[0]!.freeCount).toBe(0);
+    fake.reply(fake.requests[0]!, 'late');
+    fake.threads[0]!.poll();
+    expect(fake.threads[0]!.freeCount).toBe(1);
+  });
+
+  test('abort what waits, and nothing is sent', async () => {
+    const { fake, invoker } = setUp({ slots: 1 });
+    const controller = new AbortController();
+    void invoker.invoke(echo, bytes('a'), undefined, {}).catch(() => undefined);
+    const waiting = invoker.invoke(echo, bytes('b'), undefined, { signal: controller.signal });
+    controller.abort();
+    expect(await failureOf(waiting)).toMatchObject({ code: 'RFAAS_ERR_ABORTED' });
+    fake.reply(fake.requests[0]!, 'one');
+    await turn();
+    expect(fake.requests).toHaveLength(1);
+  });
+
+  test('that fired before the call send nothing', async () => {
+    const { fake, invoker } = setUp();
+    const result = invoker.invoke(echo, bytes('a'), undefined, { signal: AbortSignal.abort() });
+    expect(await failureOf(result)).toMatchObject({ code: 'RFAAS_ERR_ABORTED' });
+    expect(fake.requests).toEqual([]);
+  });
+});
+
+describe('a synchronous call among asynchronous ones', () => {
+  test('dispatches the replies that it meets', async () => {
+    const { fake, invoker } = setUp({ slots: 4 });
+    const pending = invoker.invoke(echo, bytes('async'), undefined, {});
+    fake.onInvoke = (request) => {
+      fake.reply(fake.requests[0]!, 'from the loop');
+      fake.reply(request, 'sync');
+    };
+    expect(text(invoker.invokeCopying(echo, bytes('sync'), undefined))).toBe('sync');
+    expect(text(await pending)).toBe('from the loop');
+  });
+
+  test('finds its reply when another poll takes it', () => {
+    const { fake, invoker } = setUp({ slots: 4 });
+    fake.onInvoke = undefined;
+    let polls = 0;
+    const thread = fake.threads[0]!;
+    const spin = thread.spin.bind(thread);
+    thread.spin = (microseconds) => {
+      polls += 1;
+      if (polls === 3) fake.reply(fake.requests[0]!, 'at last');
+      return spin(microseconds);
+    };
+    expect(text(invoker.invokeCopying(echo, bytes('sync'), undefined))).toBe('at last');
+  });
+});
+
+describe('the end of an executor', () => {
+  const end = new RfaasError('RFAAS_ERR_EXECUTOR_LOST', 'it was killed by SIGSEGV');
+
+  test('rejects what is in flight, what waits and what comes', async () => {
+    const { invoker } = setUp({ slots: 1 });
+    const all = [
+      failureOf(invoker.invoke(echo, bytes('a'), undefined, {})),
+      failureOf(invoker.invoke(echo, bytes('b'), undefined, {})),
+    ];
+    invoker.end(end);
+    all.push(failureOf(invoker.invoke(echo, bytes('c'), undefined, {})));
+    for (const error of await Promise.all(all)) expect(error.message).toContain('SIGSEGV');
+    expect(() => invoker.invokeCopying(echo, bytes('d'), undefined)).toThrow('SIGSEGV');
+  });
+
+  test('is waited for while it is being found out', async () => {
+    const { invoker } = setUp();
+    let tell!: (error: RfaasError) => void;
+    invoker.suspend(new Promise((resolve) => (tell = resolve)));
+    const result = failureOf(invoker.invoke(echo, bytes('a'), undefined, {}));
+    tell(end);
+    expect(await result).toBe(end);
+  });
+
+  test('is noticed by a synchronous call whose connection breaks', () => {
+    const { fake, invoker } = setUp();
+    fake.onInvoke = () => fake.disconnect();
+    expect(() => invoker.invokeCopying(echo, bytes('a'), undefined)).toThrow('lost during the invocation');
+    expect(fake.lost).toHaveLength(1);
+  });
+
+  test('leaves no memory behind', async () => {
+    const { fake, invoker, memory } = setUp({ directMap: false });
+    memory.allocateInput(8);
+    memory.allocateOutput(8);
+    void invoker.invoke(echo, bytes('a'), undefined, {}).catch(() => undefined);
+    invoker.end(end);
+    for (const thread of fake.threads) await thread.close();
+    memory.close();
+    expect(fake.openRegions.size).toBe(0);
+  });
+});
+
+describe('input buffers', () => {
+  test('take all slots but one of a thread, then local memory', () => {
+    const { memory } = setUp({ threads: 2, slots: 4 });
+    const inputs = Array.from({ length: 7 }, () => memory.allocateInput(8));
+    expect(inputs.filter((input) => input.isMapped)).toHaveLength(6);
+    inputs[0]!.free();
+    expect(memory.allocateInput(8).isMapped).toBe(true);
+  });
+
+  test('cannot send more than they have', () => {
+    const { memory } = setUp();
+    const input = memory.allocateInput(8);
+    expect(() => (input.length = 9)).toThrow('cannot send 9');
+    expect(() => (input.length = -1)).toThrow('cannot send -1');
+  });
+});
