@@ -21,7 +21,11 @@ const fromSources = {
 
 export default {
   projects: [
-    { ...fromSources, displayName: 'unit', testMatch: ['<rootDir>/packages/*/test/**/*.test.ts'] },
+    {
+      ...fromSources,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/packages/*/test/**/*.test.ts', '<rootDir>/tests/tooling/**/*.test.ts'],
+    },
     { ...shared, displayName: 'conformance', testMatch: ['<rootDir>/tests/conformance/**/*.test.ts'] },
     { ...shared, displayName: 'integration', testMatch: ['<rootDir>/tests/integration/**/*.test.ts'] },
     { ...shared, displayName: 'packaging', testMatch: ['<rootDir>/tests/packaging/**/*.test.ts'] },
