@@ -1,0 +1,115 @@
+import { deriveNodeKey, deriveTenantCredential, generateKey } from '@rfaas/core';
+import { Client } from '@rfaas/client';
+import { spawnServer, type SpawnedServer } from './spawn-server.ts';
+import { TemporaryConfig } from './temporary-config.ts';
+
+/** What a node of a test's cluster has. */
+export interface NodeSettings {
+  readonly cores?: number;
+  readonly memory?: number;
+  /** Further keys of `config` in executor_manager.json. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Keys of `executor` in executor_manager.json. */
+  readonly executor?: Readonly<Record<string, unknown>>;
+}
+
+const TENANT = 'tester';
+
+/** A resource manager and executor managers on this host, as processes, with keys of their own. */
+export class LocalCluster implements AsyncDisposable {
+  readonly files: TemporaryConfig;
+  readonly clusterKey = generateKey();
+  readonly tenant = TENANT;
+  readonly #servers: SpawnedServer[] = [];
+  #resourceManager: SpawnedServer | undefined;
+
+  private constructor(files: TemporaryConfig) {
+    this.files = files;
+  }
+
+  /** Nothing runs yet. */
+  static async create(): Promise<LocalCluster> {
+    return new LocalCluster(await TemporaryConfig.create());
+  }
+
+  /** A cluster with a resource manager and nodes `node-0`, `node-1`, …. */
+  static async start(nodes: readonly NodeSettings[] = [{}]): Promise<LocalCluster> {
+    const cluster = await LocalCluster.create();
+    try {
+      await cluster.startResourceManager();
+      for (const [index, node] of nodes.entries()) await cluster.startNode(`node-${index}`, node);
+      return cluster;
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get resourceManager(): SpawnedServer {
+    if (this.#resourceManager === undefined) throw new Error('no resource manager was started');
+    return this.#resourceManager;
+  }
+
+  get credential(): Uint8Array {
+    return deriveTenantCredential(this.clusterKey, TENANT);
+  }
+
+  get tokenFile(): string {
+    return this.files.path('http.token');
+  }
+
+  nodeKey(name: string): Uint8Array {
+    return deriveNodeKey(this.clusterKey, name);
+  }
+
+  async startResourceManager(config: Readonly<Record<string, unknown>> = {}): Promise<SpawnedServer> {
+    const path = await this.files.json('resource_manager.json', {
+      config: {
+        transport: 'shm://0',
+        cluster_key_file: await this.files.key('cluster.key', this.clusterKey),
+        http_token_file: this.tokenFile,
+        ...config,
+      },
+    });
+    this.#resourceManager = this.#remember(await spawnServer('rfaas-resource-manager', { arguments: ['-c', path] }));
+    return this.#resourceManager;
+  }
+
+  /** Starts a node; without a resource manager in this cluster, with `--skip-resource-manager`. */
+  async startNode(name: string, { cores = 2, memory = 4096, config, executor }: NodeSettings = {}): Promise<SpawnedServer> {
+    const path = await this.files.json(`${name}.json`, {
+      config: {
+        transport: 'shm://0',
+        node_name: name,
+        node_key_file: await this.files.key(`${name}.key`, this.nodeKey(name)),
+        cores,
+        memory,
+        ...(this.#resourceManager === undefined ? {} : { resource_manager: this.#resourceManager.url }),
+        ...config,
+      },
+      ...(executor === undefined ? {} : { executor }),
+    });
+    const skip = this.#resourceManager === undefined ? ['--skip-resource-manager'] : [];
+    return this.#remember(await spawnServer('rfaas-executor-manager', { arguments: ['-c', path, ...skip] }));
+  }
+
+  /** A client of the resource manager, as the cluster's tenant. */
+  connect(): Promise<Client> {
+    return Client.connect({
+      resourceManager: this.resourceManager.url,
+      tenant: TENANT,
+      credential: this.credential,
+    });
+  }
+
+  /** Stops every server that still runs, last first, and removes the files. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const server of this.#servers.splice(0).reverse()) await server.stop();
+    await this.files[Symbol.asyncDispose]();
+  }
+
+  #remember(server: SpawnedServer): SpawnedServer {
+    this.#servers.push(server);
+    return server;
+  }
+}

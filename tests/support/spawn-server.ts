@@ -1,0 +1,140 @@
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** What a server says on standard output once it serves. */
+export interface ReadyLine {
+  readonly ready: true;
+  readonly program: string;
+  readonly url: string;
+  readonly pid: number;
+  readonly [fact: string]: unknown;
+}
+
+/** How a process ended. */
+export interface ServerExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** How a server is started. */
+export interface SpawnOptions {
+  readonly arguments?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  /** How long it may take to get ready. Default 20000. */
+  readonly timeoutMs?: number;
+}
+
+type ServerProcess = ChildProcessByStdio<Writable, Readable, Readable>;
+
+const STOP_TIMEOUT_MS = 10_000;
+
+/** A server of the built packages, running as a process of its own. */
+export class SpawnedServer implements AsyncDisposable {
+  readonly ready: ReadyLine;
+  readonly exited: Promise<ServerExit>;
+  readonly #child: ServerProcess;
+  readonly #errors: string[];
+
+  constructor(child: ServerProcess, ready: ReadyLine, exited: Promise<ServerExit>, errors: string[]) {
+    this.#child = child;
+    this.ready = ready;
+    this.exited = exited;
+    this.#errors = errors;
+  }
+
+  get url(): string {
+    return this.ready.url;
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  /** What it has logged so far. */
+  get log(): string {
+    return this.#errors.join('');
+  }
+
+  /** Sends a signal and returns at once. */
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Ends it in an orderly way and waits; kills it if it does not end. Idempotent. */
+  async stop(): Promise<ServerExit> {
+    this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    try {
+      return await this.exited;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+/** The commands of the built packages that tests start. */
+export type ServerProgram = 'rfaas-resource-manager' | 'rfaas-executor-manager';
+
+const scripts: Readonly<Record<ServerProgram, string>> = {
+  'rfaas-resource-manager': '../../packages/resource-manager/bin/rfaas-resource-manager.js',
+  'rfaas-executor-manager': '../../packages/executor-manager/bin/rfaas-executor-manager.js',
+};
+
+/** Starts a server and waits for its ready line. Throws with what it logged if it ends or stays silent instead. */
+export async function spawnServer(program: ServerProgram, options: SpawnOptions = {}): Promise<SpawnedServer> {
+  const script = fileURLToPath(new URL(scripts[program], import.meta.url));
+  const child = spawn(process.execPath, [script, ...(options.arguments ?? [])], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: childEnvironment(options.environment),
+  });
+  const errors: string[] = [];
+  child.stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text));
+  const exited = new Promise<ServerExit>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+  try {
+    const ready = await readyLine(child, exited, options.timeoutMs ?? 20_000);
+    return new SpawnedServer(child, ready, exited, errors);
+  } catch (error) {
+    child.kill('SIGKILL');
+    await exited;
+    throw new Error(`${program} did not get ready: ${String(error)}\n${errors.join('')}`, { cause: error });
+  }
+}
+
+/** This process's environment without what would make a child slower or reach other keys. */
+export function childEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  const { NODE_EXTRA_CA_CERTS: _ca, NODE_OPTIONS: _options, ...environment } = process.env;
+  return { ...environment, ...extra };
+}
+
+function readyLine(child: ServerProcess, exited: Promise<ServerExit>, timeoutMs: number): Promise<ReadyLine> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`silent for ${timeoutMs} ms`)), timeoutMs);
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      clearTimeout(timer);
+      try {
+        resolve(JSON.parse(line) as ReadyLine);
+      } catch {
+        reject(new Error(`printed "${line}" instead of a ready line`));
+      }
+    });
+    exited.then(
+      ({ code, signal }) => {
+        clearTimeout(timer);
+        reject(new Error(`ended with status ${code}, signal ${signal}`));
+      },
+      (error: Error) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
+  });
+}
