@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Events: a list under the lock, and an eventfd that is readable while the list has some. */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void shm_event_init(struct shm_event_node *node) {
+  memset(node, 0, sizeof *node);
+  shim_list_init(&node->link);
+}
+
+void shm_event_peer(struct shim_event *event, const struct shm_peer *peer) {
+  (void)snprintf(event->peer, sizeof event->peer, "pid %d uid %u", (int)peer->pid, (unsigned)peer->uid);
+}
+
+static void set_readable(struct shim_domain *domain) {
+  uint64_t one = 1;
+  /* Only a full counter could refuse, and that one is readable. */
+  ssize_t written = write(domain->event_fd, &one, sizeof one);
+  (void)written;
+}
+
+static void clear_readable(struct shim_domain *domain) {
+  uint64_t count;
+  /* EAGAIN: it was not readable. */
+  ssize_t bytes = read(domain->event_fd, &count, sizeof count);
+  (void)bytes;
+}
+
+void shm_event_push(struct shim_domain *domain, struct shm_event_node *node) {
+  if (!shim_list_is_empty(&node->link))
+    return;
+  bool first = shim_list_is_empty(&domain->events);
+  shim_list_append(&domain->events, &node->link);
+  if (first)
+    set_readable(domain);
+}
+
+void shm_event_drop(struct shim_domain *domain, struct shm_event_node *node) {
+  if (shim_list_is_empty(&node->link))
+    return;
+  shim_list_remove(&node->link);
+  if (shim_list_is_empty(&domain->events))
+    clear_readable(domain);
+}
+
+int shim_domain_event_fd(struct shim_domain *domain) {
+  return domain->event_fd;
+}
+
+int shim_domain_next_event(struct shim_domain *domain, struct shim_event *event) {
+  shm_lock(domain);
+  if (shim_list_is_empty(&domain->events)) {
+    clear_readable(domain);
+    shm_unlock(domain);
+    return 0;
+  }
+  struct shm_event_node *node = SHIM_CONTAINER(domain->events.next, struct shm_event_node, link);
+  *event = node->event;
+  if (node->text[0] != '\0')
+    (void)shim_fail(0, "%s", node->text);
+  shm_event_drop(domain, node);
+  shm_unlock(domain);
+  return 1;
+}
