@@ -4,7 +4,8 @@ import type { WorkCompletion } from './transport/work-completion.ts';
 export const rdmaErrorCodes = {
   RDMA_ERR_LIBRARY_NOT_FOUND: 'A native library is nowhere to be found, or does not load.',
   RDMA_ERR_ABI_MISMATCH: 'A native library was built from another version of the sources.',
-  RDMA_ERR_DEVICE_NOT_FOUND: 'The device, or the directory that stands for it, does not exist or cannot be used.',
+  RDMA_ERR_DEVICE_NOT_FOUND:
+    'The device, or the directory that stands for it, does not exist or cannot be used.',
   RDMA_ERR_PROVIDER_UNSUITABLE: 'The fabric provider exists and cannot do what rdmalib needs.',
   RDMA_ERR_UNSUPPORTED: 'The transport cannot do this operation; its capabilities say so.',
   RDMA_ERR_CALL_FAILED: 'The library below refused a call; details.errno says with what.',
@@ -36,7 +37,7 @@ function kindsOf(value: unknown): readonly string[] {
     return [];
   }
   const kinds: unknown = Reflect.get(value, brand);
-  return Array.isArray(kinds) ? kinds : [];
+  return Array.isArray(kinds) ? (kinds as readonly string[]) : [];
 }
 
 /**

@@ -45,7 +45,11 @@ export type {
   Listener,
   ListenOptions,
 } from './transport/connection.ts';
-export type { CompletionQueue, CompletionQueueOptions, ReadableOptions } from './transport/completion-queue.ts';
+export type {
+  CompletionQueue,
+  CompletionQueueOptions,
+  ReadableOptions,
+} from './transport/completion-queue.ts';
 export { requireSuccess } from './transport/work-completion.ts';
 export type {
   WorkCompletion,

@@ -45,7 +45,7 @@ export class AsyncQueue<Value> {
     if (this.#ended) {
       return { done: true, value: undefined };
     }
-    return await new Promise((resolve) => {
+    return new Promise((resolve) => {
       this.#takers.push(resolve);
     });
   }

@@ -5,7 +5,13 @@ import type {
   WorkCompletionOpcode,
   WorkCompletionStatus,
 } from '../transport/work-completion.ts';
-import { completionFlagImmediate, completionWord, completionWords, opcodeNames, statusNames } from './shim-layout.ts';
+import {
+  completionFlagImmediate,
+  completionWord,
+  completionWords,
+  opcodeNames,
+  statusNames,
+} from './shim-layout.ts';
 
 class NativeCompletionBatch implements WorkCompletionBatch {
   readonly capacity: number;

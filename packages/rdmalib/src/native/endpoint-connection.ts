@@ -2,6 +2,7 @@ import { ConnectionRefusedError, InvalidArgumentError, RdmaError } from '../erro
 import type { ConnectionReply, ConnectOptions } from '../transport/connection.ts';
 import type { DisconnectReason, EndpointState } from '../transport/endpoint.ts';
 import type { NetworkAddress } from '../transport/network-address.ts';
+import { abortReason } from './abort-reason.ts';
 import type { ShimEvent } from './event-bridge.ts';
 import { closedError, nativeError } from './native-error.ts';
 import type { NativeProtectionDomain } from './native-protection-domain.ts';
@@ -61,7 +62,7 @@ export class EndpointConnection {
     );
     const target = `${shim.name} ${address.host === '' ? '' : `${address.host} `}port ${address.port}`;
     const abort = (): void => {
-      this.#attempt?.reject(signal?.reason);
+      this.#attempt?.reject(abortReason(signal));
       this.#attempt = undefined;
       this.disconnect(handle);
     };
@@ -121,12 +122,20 @@ export class EndpointConnection {
     const target = this.#attempt?.target ?? this.#domain.shim.name;
     const details = { operation: 'shim_endpoint_connect', transport: this.#domain.shim.name };
     if (event.type === eventType.refused) {
-      return new ConnectionRefusedError(`connecting to ${target} failed: the peer refused`, event.privateData, {
-        ...details,
-        errno: 'ECONNREFUSED',
-      });
+      return new ConnectionRefusedError(
+        `connecting to ${target} failed: the peer refused`,
+        event.privateData,
+        {
+          ...details,
+          errno: 'ECONNREFUSED',
+        },
+      );
     }
-    return nativeError(event.error, event.text === '' ? `connecting to ${target} failed` : event.text, details);
+    return nativeError(
+      event.error,
+      event.text === '' ? `connecting to ${target} failed` : event.text,
+      details,
+    );
   }
 
   #fail(error: Error): void {
@@ -144,10 +153,14 @@ export class EndpointConnection {
       event.reason === disconnectReason.peerDied
         ? 'the peer process or its host is gone'
         : `the peer broke the protocol${event.text === '' ? '' : ` (${event.text})`}`;
-    const error = new RdmaError('RDMA_ERR_CONNECTION_LOST', `endpoint ${this.#id} lost its connection: ${why}`, {
-      operation: 'disconnected',
-      transport: this.#domain.shim.name,
-    });
+    const error = new RdmaError(
+      'RDMA_ERR_CONNECTION_LOST',
+      `endpoint ${this.#id} lost its connection: ${why}`,
+      {
+        operation: 'disconnected',
+        transport: this.#domain.shim.name,
+      },
+    );
     this.#settle({ kind: 'failed', error });
   }
 }

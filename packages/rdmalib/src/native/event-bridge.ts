@@ -75,7 +75,12 @@ export class EventBridge {
   /** Hands out the events that wait. */
   drain(): void {
     for (let taken = 0; taken < eventsPerTurn && !this.#closed; taken += 1) {
-      if (this.#shim.check(this.#shim.call.shim_domain_next_event(this.#domain, this.#bytes), 'shim_domain_next_event') === 0) {
+      if (
+        this.#shim.check(
+          this.#shim.call.shim_domain_next_event(this.#domain, this.#bytes),
+          'shim_domain_next_event',
+        ) === 0
+      ) {
         return;
       }
       this.#dispatch();
@@ -105,7 +110,10 @@ export class EventBridge {
   #read(type: number): ShimEvent {
     const peer = this.#bytes.subarray(eventOffset.peer, eventOffset.peer + addressBytes);
     const end = peer.indexOf(0);
-    const privateBytes = Math.min(this.#view.getUint32(eventOffset.privateDataBytes, true), maxPrivateDataBytes);
+    const privateBytes = Math.min(
+      this.#view.getUint32(eventOffset.privateDataBytes, true),
+      maxPrivateDataBytes,
+    );
     const error = this.#view.getInt32(eventOffset.error, true);
     const reason = this.#view.getUint32(eventOffset.reason, true);
     const tells = type === eventType.failed || type === eventType.disconnected;

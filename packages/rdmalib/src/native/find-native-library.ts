@@ -61,7 +61,12 @@ function inCheckout(file: string, start: string, tried: string[]): string | unde
   }
 }
 
-function inPlatformPackage(file: string, start: string, platform: string, tried: string[]): string | undefined {
+function inPlatformPackage(
+  file: string,
+  start: string,
+  platform: string,
+  tried: string[],
+): string | undefined {
   const name = `@rfaas/native-${platform}`;
   try {
     const manifest = createRequire(join(start, 'package.json')).resolve(`${name}/package.json`);

@@ -1,6 +1,11 @@
 import { InvalidArgumentError } from '../errors.ts';
-import type { CompletionQueue, CompletionQueueOptions, ReadableOptions } from '../transport/completion-queue.ts';
+import type {
+  CompletionQueue,
+  CompletionQueueOptions,
+  ReadableOptions,
+} from '../transport/completion-queue.ts';
 import type { WorkCompletionBatch } from '../transport/work-completion.ts';
+import { abortReason } from './abort-reason.ts';
 import { closedError } from './native-error.ts';
 import type { NativeProtectionDomain } from './native-protection-domain.ts';
 import type { Shim } from './shim.ts';
@@ -50,12 +55,22 @@ export class NativeCompletionQueue implements CompletionQueue {
   }
 
   spin(batch: WorkCompletionBatch, microseconds: number): number {
-    const taken = this.#shim.call.shim_queue_spin(this.nativeHandle, batch.words, batch.capacity, microseconds >>> 0);
+    const taken = this.#shim.call.shim_queue_spin(
+      this.nativeHandle,
+      batch.words,
+      batch.capacity,
+      microseconds >>> 0,
+    );
     return this.#filled(batch, taken);
   }
 
   block(batch: WorkCompletionBatch, timeoutMs: number): number {
-    const taken = this.#shim.call.shim_queue_block(this.nativeHandle, batch.words, batch.capacity, timeoutMs | 0);
+    const taken = this.#shim.call.shim_queue_block(
+      this.nativeHandle,
+      batch.words,
+      batch.capacity,
+      timeoutMs | 0,
+    );
     return this.#filled(batch, taken);
   }
 
@@ -64,7 +79,10 @@ export class NativeCompletionQueue implements CompletionQueue {
     const handle = this.nativeHandle;
     signal?.throwIfAborted();
     // With a waiter the queue is armed already, or its event is on the way.
-    if (this.#waiters.size === 0 && this.#shim.check(this.#shim.call.shim_queue_arm(handle), 'shim_queue_arm') === 1) {
+    if (
+      this.#waiters.size === 0 &&
+      this.#shim.check(this.#shim.call.shim_queue_arm(handle), 'shim_queue_arm') === 1
+    ) {
       return;
     }
     this.domain.bridge.hold();
@@ -73,7 +91,7 @@ export class NativeCompletionQueue implements CompletionQueue {
     try {
       await new Promise<void>((resolve, reject) => {
         waiter = { resolve, reject };
-        abort = () => reject(signal?.reason);
+        abort = () => reject(abortReason(signal));
         this.#waiters.add(waiter);
         signal?.addEventListener('abort', abort, { once: true });
       });

@@ -11,7 +11,7 @@ import type { NativeProtectionDomain } from './native-protection-domain.ts';
 export class NativeConnectionRequest implements ConnectionRequest {
   readonly privateData: Uint8Array;
   readonly peer: NetworkAddress;
-  readonly #domain: NativeProtectionDomain;
+  readonly domain: NativeProtectionDomain;
   readonly #answered: (request: NativeConnectionRequest) => void;
   #handle: number;
   #endpoint: NativeEndpoint | undefined;
@@ -23,13 +23,15 @@ export class NativeConnectionRequest implements ConnectionRequest {
   ) {
     this.privateData = event.privateData;
     this.peer = { host: event.peer, port: event.peerPort };
-    this.#domain = domain;
+    this.domain = domain;
     this.#answered = answered;
     this.#handle = event.object;
   }
 
   createEndpoint(options: EndpointOptions): Endpoint {
-    const endpoint = this.#domain.adoptEndpoint(new NativeEndpoint(this.#domain, options, this.#take('createEndpoint', false)));
+    const endpoint = this.domain.adoptEndpoint(
+      new NativeEndpoint(this.domain, options, this.#take('createEndpoint', false)),
+    );
     this.#handle = 0;
     this.#endpoint = endpoint;
     this.#answered(this);
@@ -49,7 +51,7 @@ export class NativeConnectionRequest implements ConnectionRequest {
   }
 
   async reject(privateData?: Uint8Array): Promise<void> {
-    const data = requirePrivateData(privateData, this.#domain);
+    const data = requirePrivateData(privateData, this.domain);
     this.#refuse(this.#take('reject', true), data);
     return Promise.resolve();
   }
@@ -79,7 +81,7 @@ export class NativeConnectionRequest implements ConnectionRequest {
   }
 
   #refuse(handle: number, data: Uint8Array | null): void {
-    const { shim } = this.#domain;
+    const { shim } = this.domain;
     shim.check(shim.call.shim_request_reject(handle, data, data?.byteLength ?? 0), 'shim_request_reject');
   }
 }

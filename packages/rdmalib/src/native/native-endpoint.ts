@@ -51,7 +51,10 @@ export class NativeEndpoint implements Endpoint {
     if (this.#handle === 0) {
       return this.#connection.finalState;
     }
-    return endpointStates[this.#shim.check(this.#call.shim_endpoint_state(this.#handle), 'shim_endpoint_state')] ?? 'failed';
+    return (
+      endpointStates[this.#shim.check(this.#call.shim_endpoint_state(this.#handle), 'shim_endpoint_state')] ??
+      'failed'
+    );
   }
 
   get disconnected(): Promise<DisconnectReason> {
@@ -66,7 +69,7 @@ export class NativeEndpoint implements Endpoint {
   }
 
   async connect(address: NetworkAddress, options: ConnectOptions = {}): Promise<ConnectionReply> {
-    return await this.#connection.connect(this.nativeHandle, address, options);
+    return this.#connection.connect(this.nativeHandle, address, options);
   }
 
   /** The second half of accepting a request, for its listener. */

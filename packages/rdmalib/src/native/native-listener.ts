@@ -76,7 +76,9 @@ export class NativeListener implements Listener {
   }
 
   #requested(event: ShimEvent): void {
-    const request = new NativeConnectionRequest(this.domain, event, (answered) => this.#unanswered.delete(answered));
+    const request = new NativeConnectionRequest(this.domain, event, (answered) =>
+      this.#unanswered.delete(answered),
+    );
     this.#unanswered.add(request);
     this.#queue.push(request);
   }

@@ -4,7 +4,13 @@ import { viewMappedMemory } from './mapped-memory.ts';
 import { closedError } from './native-error.ts';
 import type { NativeProtectionDomain } from './native-protection-domain.ts';
 import type { Shim } from './shim.ts';
-import { accessFlag, regionFlag, regionInfoBytes, regionInfoDescriptorWord, regionInfoWord } from './shim-layout.ts';
+import {
+  accessFlag,
+  regionFlag,
+  regionInfoBytes,
+  regionInfoDescriptorWord,
+  regionInfoWord,
+} from './shim-layout.ts';
 
 /** A region over any native transport. */
 export class NativeMemoryRegion implements MemoryRegion {
@@ -92,9 +98,13 @@ function openRegion(domain: NativeProtectionDomain, options: MemoryOptions): num
     }
     access |= flag;
   }
-  const flags = (options.backing === 'file' ? regionFlag.file : 0) | (options.guardPage === true ? regionFlag.guard : 0);
+  const flags =
+    (options.backing === 'file' ? regionFlag.file : 0) | (options.guardPage === true ? regionFlag.guard : 0);
   const result = new BigUint64Array(1);
   const { shim } = domain;
-  shim.check(shim.call.shim_region_open(domain.handle, byteLength, access, flags, result), 'shim_region_open');
+  shim.check(
+    shim.call.shim_region_open(domain.handle, byteLength, access, flags, result),
+    'shim_region_open',
+  );
   return Number(result[0]);
 }

@@ -34,7 +34,9 @@ export class NativeTransport implements Transport {
     }
     const handle = this.#first === 0 ? this.#openNative() : this.#first;
     this.#first = 0;
-    const domain = new NativeProtectionDomain(this, this.#shim, handle, (closed) => this.#domains.delete(closed));
+    const domain = new NativeProtectionDomain(this, this.#shim, handle, (closed) =>
+      this.#domains.delete(closed),
+    );
     this.#domains.add(domain);
     return domain;
   }
@@ -69,10 +71,14 @@ function readCapabilities(shim: Shim, domain: number): TransportCapabilities {
   shim.check(shim.call.shim_domain_capabilities(domain, words), 'shim_domain_capabilities');
   const word = (index: number): number => words[index] ?? 0;
   if (word(capabilitiesWord.abiVersion) !== abiVersion) {
-    throw new RdmaError('RDMA_ERR_ABI_MISMATCH', `the native library ${shim.path} disagrees with itself on its ABI`, {
-      operation: 'shim_domain_capabilities',
-      transport: shim.name,
-    });
+    throw new RdmaError(
+      'RDMA_ERR_ABI_MISMATCH',
+      `the native library ${shim.path} disagrees with itself on its ABI`,
+      {
+        operation: 'shim_domain_capabilities',
+        transport: shim.name,
+      },
+    );
   }
   return {
     endpointKind: word(capabilitiesWord.endpointKind) === 0 ? 'connected' : 'datagram',

@@ -156,4 +156,10 @@ export const accessFlag: Readonly<Record<MemoryAccess, number>> = {
 export const regionFlag = { file: 1, guard: 2 } as const;
 
 /** `enum shim_endpoint_state`, by number. */
-export const endpointStates: readonly EndpointState[] = ['new', 'connecting', 'established', 'disconnected', 'failed'];
+export const endpointStates: readonly EndpointState[] = [
+  'new',
+  'connecting',
+  'established',
+  'disconnected',
+  'failed',
+];

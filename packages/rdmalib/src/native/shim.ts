@@ -53,6 +53,8 @@ export class Shim {
   /** What the last failed call of this thread said about it. */
   lastErrorText(): string {
     const length = this.call.shim_error_text(this.#errorText, errorTextBytes);
-    return new TextDecoder().decode(this.#errorText.subarray(0, Math.max(0, Math.min(length, errorTextBytes - 1))));
+    return new TextDecoder().decode(
+      this.#errorText.subarray(0, Math.max(0, Math.min(length, errorTextBytes - 1))),
+    );
   }
 }

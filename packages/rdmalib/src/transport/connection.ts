@@ -1,5 +1,6 @@
 import type { Endpoint, EndpointOptions } from './endpoint.ts';
 import type { NetworkAddress } from './network-address.ts';
+import type { ProtectionDomain } from './protection-domain.ts';
 
 /** Options of ProtectionDomain.listen. */
 export interface ListenOptions {
@@ -38,6 +39,8 @@ export interface Listener extends AsyncDisposable {
 
 /** A peer that asks for a connection. */
 export interface ConnectionRequest {
+  /** The domain that listens; the endpoint will be of it. */
+  readonly domain: ProtectionDomain;
   readonly privateData: Uint8Array;
   /** As the transport knows it; `host` is what a person would call the peer. */
   readonly peer: NetworkAddress;

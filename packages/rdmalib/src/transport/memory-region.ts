@@ -86,5 +86,9 @@ export function decodeRemoteMemory(bytes: Uint8Array): RemoteMemory {
       { operation: 'decodeRemoteMemory' },
     );
   }
-  return { address: view.getBigUint64(0, true), rkey: view.getBigUint64(8, true), byteLength: Number(byteLength) };
+  return {
+    address: view.getBigUint64(0, true),
+    rkey: view.getBigUint64(8, true),
+    byteLength: Number(byteLength),
+  };
 }

@@ -24,9 +24,12 @@ export function openTransport(url: string | TransportUrl): Transport {
 function requireOneLine(url: TransportUrl): void {
   for (const [key, value] of Object.entries(url.options)) {
     if (/[\n\r\0]/.test(key + value)) {
-      throw new InvalidArgumentError(`cannot open a ${url.kind} transport: the option "${key}" has a line break in it`, {
-        operation: 'openTransport',
-      });
+      throw new InvalidArgumentError(
+        `cannot open a ${url.kind} transport: the option "${key}" has a line break in it`,
+        {
+          operation: 'openTransport',
+        },
+      );
     }
   }
 }

@@ -13,7 +13,8 @@ export interface TransportUrl {
   readonly options: Readonly<Record<string, string>>;
 }
 
-const shape = /^(?<kind>shm|verbs|libfabric)(?:\+(?<provider>[^:/?#]+))?:\/\/(?<authority>[^/?#]*)\/?(?:\?(?<query>[^#]*))?$/;
+const shape =
+  /^(?<kind>shm|verbs|libfabric)(?:\+(?<provider>[^:/?#]+))?:\/\/(?<authority>[^/?#]*)\/?(?:\?(?<query>[^#]*))?$/;
 const hostAndPort = /^(?:(?<host>\[[^\]]*\]|[^:[\]]*):)?(?<port>[0-9]{1,5})$/;
 
 /** Reads a transport URL; throws InvalidArgumentError that says which part is wrong. */
@@ -44,7 +45,11 @@ export function formatTransportUrl(url: TransportUrl): string {
   return `${url.kind}${provider}://${authority}${pairs.length === 0 ? '' : `?${pairs.join('&')}`}`;
 }
 
-function parseAuthority(text: string, kind: TransportUrl['kind'], authority: string): { host: string; port: number } {
+function parseAuthority(
+  text: string,
+  kind: TransportUrl['kind'],
+  authority: string,
+): { host: string; port: number } {
   if (authority === '' && kind !== 'shm') {
     return { host: '', port: 0 };
   }
@@ -79,5 +84,7 @@ function encodeOption(value: string): string {
 }
 
 function wrong(text: string, reason: string): InvalidArgumentError {
-  return new InvalidArgumentError(`"${text}" is no transport URL: ${reason}`, { operation: 'parseTransportUrl' });
+  return new InvalidArgumentError(`"${text}" is no transport URL: ${reason}`, {
+    operation: 'parseTransportUrl',
+  });
 }

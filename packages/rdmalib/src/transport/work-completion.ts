@@ -2,13 +2,7 @@ import { WorkFailedError } from '../errors.ts';
 
 /** What a finished request was. */
 export type WorkCompletionOpcode =
-  | 'send'
-  | 'write'
-  | 'read'
-  | 'fetch-add'
-  | 'compare-swap'
-  | 'receive'
-  | 'receive-write-immediate';
+  'send' | 'write' | 'read' | 'fetch-add' | 'compare-swap' | 'receive' | 'receive-write-immediate';
 
 /** How a request ended. */
 export type WorkCompletionStatus =
