@@ -1,0 +1,27 @@
+/** What one thread has used since its start. */
+export interface ThreadUsage {
+  /** Spinning without work. */
+  readonly hotPollingNs: number;
+  /** Inside functions. */
+  readonly executionNs: number;
+  readonly invocations: number;
+}
+
+/** Turns totals since a thread's start into what is still to be reported. */
+export class UsageMeter {
+  #reported: ThreadUsage = { hotPollingNs: 0, executionNs: 0, invocations: 0 };
+
+  /** What `totals` has beyond what was taken before; undefined if that is nothing. */
+  take(totals: ThreadUsage): ThreadUsage | undefined {
+    const difference = {
+      hotPollingNs: totals.hotPollingNs - this.#reported.hotPollingNs,
+      executionNs: totals.executionNs - this.#reported.executionNs,
+      invocations: totals.invocations - this.#reported.invocations,
+    };
+    if (difference.hotPollingNs <= 0 && difference.executionNs <= 0 && difference.invocations <= 0) {
+      return undefined;
+    }
+    this.#reported = { ...totals };
+    return difference;
+  }
+}

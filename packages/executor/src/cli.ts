@@ -1,0 +1,26 @@
+import { parseAssignment } from '@rfaas/core';
+import { readAssignmentInput } from './assignment-input.ts';
+import { runExecutor } from './executor.ts';
+import { HostFunctions } from './native/host-functions.ts';
+
+/** Ends this process at once: `process.exit` would wait for threads that are in native code. */
+function die(): never {
+  process.kill(process.pid, 'SIGKILL');
+  throw new Error('this process outlived SIGKILL');
+}
+
+try {
+  new HostFunctions().dieWithParent();
+  const input = readAssignmentInput(process.stdin);
+  const assignment = parseAssignment(await input.line);
+  // The manager holds the other end: it is gone, and nobody is left who would clean up.
+  void input.ended.then(die);
+  const end = await runExecutor(assignment);
+  if (!end.threadsEnded) {
+    die();
+  }
+  process.exit(end.exitCode);
+} catch (error) {
+  process.stderr.write(`rfaas-executor: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}
