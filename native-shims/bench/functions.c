@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The native functions that benchmarks invoke. */
+#include <stdint.h>
+#include <string.h>
+
+#define EXPORTED __attribute__((visibility("default")))
+
+/* Copies its input to its output. */
+EXPORTED uint32_t echo(void *args, uint32_t size, void *res);
+/* Does nothing at all. */
+EXPORTED uint32_t nothing(void *args, uint32_t size, void *res);
+
+uint32_t echo(void *args, uint32_t size, void *res) {
+  memcpy(res, args, size);
+  return size;
+}
+
+uint32_t nothing(void *args, uint32_t size, void *res) {
+  (void)args;
+  (void)size;
+  (void)res;
+  return 0;
+}
