@@ -111,7 +111,9 @@ async function loadPackage(
     access: ['local-write', 'remote-read'],
   });
   region.bytes.set(functionPackage.bytes);
+  let isConnected = false;
   const loading = acceptor.control.then(async (control) => {
+    isConnected = true;
     const functions = await transferPackage(control, functionPackage, region);
     return { control, functions };
   });
@@ -124,17 +126,22 @@ async function loadPackage(
     const [{ control, functions }, threads] = await Promise.race([ready, failed, acceptor.failed, limit.passed]);
     return { control, functions, threads };
   } catch (error) {
-    throw limit.signal.aborted ? error : await explain(error, loading, failed);
+    const isKnown = limit.signal.aborted || (error instanceof RfaasError && error.code === 'RFAAS_ERR_PROTOCOL');
+    throw isKnown ? error : await explain(error, isConnected ? loading : undefined, failed);
   }
 }
 
 /**
  * The executor's own words come over one connection and its end over another, in either order: its words say most, then
- * how it ended, then what we saw.
+ * how it ended, then what we saw. `loading` is undefined if it never connected: then there are no words to wait for.
  */
-async function explain(seen: unknown, loading: Promise<unknown>, ended: Promise<never>): Promise<unknown> {
+async function explain(
+  seen: unknown,
+  loading: Promise<unknown> | undefined,
+  ended: Promise<never>,
+): Promise<unknown> {
   const errors: { spoken?: unknown; how?: unknown } = {};
-  const hear = loading.catch((error: unknown) => {
+  const hear = loading?.catch((error: unknown) => {
     errors.spoken = error;
   });
   const learn = ended.catch((error: unknown) => {

@@ -48,7 +48,7 @@ export async function checkFunction(check: FunctionCheck): Promise<FunctionCheck
     ]);
     if (isLate) throw tooLate(check);
     if (end.signal !== null) throw crashed(check, end.signal);
-    if (end.code !== 0) throw notLoaded(check, errors);
+    if (end.code !== 0 || answer === '') throw errors.trim() === '' ? exited(check, end.code) : notLoaded(check, errors);
     return resultOf(check, answer);
   } finally {
     clearTimeout(timer);
@@ -104,6 +104,14 @@ function crashed({ functionName, outputBytes }: FunctionCheck, signal: NodeJS.Si
   return new RfaasError('RFAAS_ERR_FUNCTION_FAILED', `function "${functionName}" was killed by ${signal}${hint}`, {
     details: { function: functionName, signal },
   });
+}
+
+function exited({ functionName }: FunctionCheck, code: number | null): RfaasError {
+  return new RfaasError(
+    'RFAAS_ERR_FUNCTION_FAILED',
+    `function "${functionName}" ended its process with status ${code} instead of returning`,
+    { details: { function: functionName, exitCode: code ?? undefined } },
+  );
 }
 
 function notLoaded({ library, functionName }: FunctionCheck, errors: string): RfaasError {
