@@ -26,7 +26,17 @@ export async function compileFunctionLibrary(
     input = join(directory, 'functions.c');
     await writeFile(input, source.text);
   }
-  await run(process.env['CC'] ?? 'cc', ['-shared', '-fPIC', '-O1', '-Wall', '-Werror', '-o', path, input, ...flags]);
+  await run(process.env['CC'] ?? 'cc', [
+    '-shared',
+    '-fPIC',
+    '-O1',
+    '-Wall',
+    '-Werror',
+    '-o',
+    path,
+    input,
+    ...flags,
+  ]);
   return {
     path,
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),

@@ -71,12 +71,17 @@ export class LocalCluster implements AsyncDisposable {
         ...config,
       },
     });
-    this.#resourceManager = this.#remember(await spawnServer('rfaas-resource-manager', { arguments: ['-c', path] }));
+    this.#resourceManager = this.#remember(
+      await spawnServer('rfaas-resource-manager', { arguments: ['-c', path] }),
+    );
     return this.#resourceManager;
   }
 
   /** Starts a node; without a resource manager in this cluster, with `--skip-resource-manager`. */
-  async startNode(name: string, { cores = 2, memory = 4096, config, executor }: NodeSettings = {}): Promise<SpawnedServer> {
+  async startNode(
+    name: string,
+    { cores = 2, memory = 4096, config, executor }: NodeSettings = {},
+  ): Promise<SpawnedServer> {
     const path = await this.files.json(`${name}.json`, {
       config: {
         transport: 'shm://0',

@@ -87,7 +87,10 @@ const scripts: Readonly<Record<ServerProgram, string>> = {
 };
 
 /** Starts a server and waits for its ready line. Throws with what it logged if it ends or stays silent instead. */
-export async function spawnServer(program: ServerProgram, options: SpawnOptions = {}): Promise<SpawnedServer> {
+export async function spawnServer(
+  program: ServerProgram,
+  options: SpawnOptions = {},
+): Promise<SpawnedServer> {
   const script = fileURLToPath(new URL(scripts[program], import.meta.url));
   const child = spawn(process.execPath, [script, ...(options.arguments ?? [])], {
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -40,7 +40,10 @@ const MAX_BYTES = 2 ** 32 - 4096;
 const MAX_HOT_TIMEOUT = 2 ** 31 - 1;
 
 /** Fills in defaults for a lease of `leaseCores` cores. Throws RFAAS_ERR_USAGE for what cannot be. */
-export function completeAllocateOptions(options: AllocateOptions, leaseCores: number): CompleteAllocateOptions {
+export function completeAllocateOptions(
+  options: AllocateOptions,
+  leaseCores: number,
+): CompleteAllocateOptions {
   const cores = options.cores ?? leaseCores;
   const slots = options.slots ?? 8;
   const hotTimeoutMs = options.hotTimeout ?? 1000;
@@ -65,5 +68,7 @@ export function requireInteger(name: string, value: number, least: number, most:
 }
 
 function wrong(name: string, value: number, hint: string): RfaasError {
-  return new RfaasError('RFAAS_ERR_USAGE', `${name} cannot be ${value}: ${hint}`, { details: { option: name } });
+  return new RfaasError('RFAAS_ERR_USAGE', `${name} cannot be ${value}: ${hint}`, {
+    details: { option: name },
+  });
 }

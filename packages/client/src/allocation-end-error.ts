@@ -7,10 +7,14 @@ export function executorEndError(end: AllocationEnd | undefined, node: string, s
     return lost(node, `${seen}; its manager did not say why`, {});
   }
   if (end.kind === 'manager-lost') {
-    return new RfaasError('RFAAS_ERR_EXECUTOR_LOST', `executor on node ${node} was lost with its manager: ${end.error.message}`, {
-      cause: end.error,
-      details: { node },
-    });
+    return new RfaasError(
+      'RFAAS_ERR_EXECUTOR_LOST',
+      `executor on node ${node} was lost with its manager: ${end.error.message}`,
+      {
+        cause: end.error,
+        details: { node },
+      },
+    );
   }
   const { message } = end;
   const details = { reason: message.reason, signal: message.signal, exitCode: message.exitCode };

@@ -57,14 +57,24 @@ export async function allocateExecutor(request: AllocationRequest): Promise<Allo
   }
 }
 
-async function connectExecutor(request: AllocationRequest, transport: Transport, limit: TimeLimit): Promise<Allocation> {
+async function connectExecutor(
+  request: AllocationRequest,
+  transport: Transport,
+  limit: TimeLimit,
+): Promise<Allocation> {
   const { grant, session, options } = request;
   const domain = transport.openProtectionDomain();
   const url = parseTransportUrl(grant.url);
   await using listener = await domain.listen({ host: '', port: 0 });
   const clientUrl = formatTransportUrl({ ...url, ...addressOf(listener, url.host) });
   const secret = generateId();
-  const acceptor = new ExecutorAcceptor({ domain, listener, secret, threads: options.cores, slots: options.slots });
+  const acceptor = new ExecutorAcceptor({
+    domain,
+    listener,
+    secret,
+    threads: options.cores,
+    slots: options.slots,
+  });
   const allocationId = await session.allocate(allocateMessage(request, clientUrl, secret), {
     timeoutMs: options.timeoutMs,
     signal: limit.signal,
@@ -80,7 +90,11 @@ async function connectExecutor(request: AllocationRequest, transport: Transport,
   }
 }
 
-function allocateMessage({ grant, functionPackage, options, memoryMiB }: AllocationRequest, clientUrl: string, secret: string) {
+function allocateMessage(
+  { grant, functionPackage, options, memoryMiB }: AllocationRequest,
+  clientUrl: string,
+  secret: string,
+) {
   const { cores, hotTimeoutMs, slots, inputBytes, outputBytes } = options;
   return {
     token: grant.token,
@@ -123,10 +137,16 @@ async function loadPackage(
   });
   for (const each of [loading, ready, failed]) each.catch(() => undefined);
   try {
-    const [{ control, functions }, threads] = await Promise.race([ready, failed, acceptor.failed, limit.passed]);
+    const [{ control, functions }, threads] = await Promise.race([
+      ready,
+      failed,
+      acceptor.failed,
+      limit.passed,
+    ]);
     return { control, functions, threads };
   } catch (error) {
-    const isKnown = limit.signal.aborted || (error instanceof RfaasError && error.code === 'RFAAS_ERR_PROTOCOL');
+    const isKnown =
+      limit.signal.aborted || (error instanceof RfaasError && error.code === 'RFAAS_ERR_PROTOCOL');
     throw isKnown ? error : await explain(error, isConnected ? loading : undefined, failed);
   }
 }
@@ -153,7 +173,10 @@ async function explain(
 }
 
 /** Where an executor reaches us: on fabrics with hosts, the manager's transport says under which name. */
-function addressOf(listener: Listener, managerHost: string): { readonly host: string; readonly port: number } {
+function addressOf(
+  listener: Listener,
+  managerHost: string,
+): { readonly host: string; readonly port: number } {
   const { host, port } = listener.address;
   return { host: host === '' ? managerHost : host, port };
 }

@@ -14,14 +14,15 @@ export async function boundedMap<Result>(
 ): Promise<Result[]> {
   requireInteger('concurrency', concurrency, 1, Number.MAX_SAFE_INTEGER, 'invocations in flight at once');
   const run = new BoundedRun<Result>(concurrency);
-  const iterator = Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
+  const iterator: Iterator<Uint8Array, unknown> | AsyncIterator<Uint8Array, unknown> =
+    Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
   try {
     while (run.failure === undefined) {
       // Inputs at hand are taken without a turn of the event loop in between, so that all threads start at once.
       const next = iterator.next();
-      const { done, value } = next instanceof Promise ? await next : next;
-      if (done === true) break;
-      run.start(work(value));
+      const step = next instanceof Promise ? await next : next;
+      if (step.done === true) break;
+      run.start(work(step.value));
       if (run.isFull) await run.oneDone();
     }
     if (run.failure !== undefined) await iterator.return?.();

@@ -13,7 +13,10 @@ await runMain(async (context) => {
       ['rfaas functions list ./functions.so', 'what a library offers'],
       ['rfaas functions check ./functions.so --function echo --text hello', 'run a function here, safely'],
       ['rfaas invoke echo --library ./functions.so --text hello -r shm://10000', 'run it on a leased core'],
-      ['rfaas invoke thumbnail --module ./thumbnail.js -i in.jpg -o out.jpg -r shm://10000', 'files in and out'],
+      [
+        'rfaas invoke thumbnail --module ./thumbnail.js -i in.jpg -o out.jpg -r shm://10000',
+        'files in and out',
+      ],
       ['rfaas nodes --url http://127.0.0.1:5000', 'what the cluster has, and what of it is free'],
     ],
   });
@@ -25,6 +28,8 @@ await runMain(async (context) => {
 });
 
 function readVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   return manifest.version;
 }

@@ -19,7 +19,9 @@ export function environmentCredential(
 ): Uint8Array {
   return loadKey({
     what: `credential of tenant "${tenant}"`,
-    file: file ?? (environment['RFAAS_CREDENTIAL'] ? undefined : environment['RFAAS_CREDENTIAL_FILE'] || undefined),
+    file:
+      file ??
+      (environment['RFAAS_CREDENTIAL'] ? undefined : environment['RFAAS_CREDENTIAL_FILE'] || undefined),
     environmentValue: environment['RFAAS_CREDENTIAL'],
     environmentName: 'RFAAS_CREDENTIAL',
     defaultFile: defaultKeyFile(environment, { tenant }),

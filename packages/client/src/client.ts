@@ -61,7 +61,8 @@ export class Client implements AsyncDisposable {
     const options = typeof urlOrOptions === 'string' ? { resourceManager: urlOrOptions } : urlOrOptions;
     const environment = options.environment ?? process.env;
     const tenant = options.tenant ?? environmentTenant(environment);
-    const credential = options.credential ?? environmentCredential(environment, tenant, options.credentialFile);
+    const credential =
+      options.credential ?? environmentCredential(environment, tenant, options.credentialFile);
     const { resourceManager: url, timeoutMs = 10_000, signal } = options;
     return new Client(await ResourceManagerProvider.connect({ url, tenant, credential, timeoutMs, signal }));
   }

@@ -96,10 +96,16 @@ export class ControlConnection implements AsyncDisposable {
     options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
   ): Promise<MessageOf<K>> {
     if (this.#end !== undefined) throw this.#end;
-    using limit = timeLimit(`${message.kind} at the ${this.#what} ${this.url}`, options.timeoutMs, options.signal);
+    using limit = timeLimit(
+      `${message.kind} at the ${this.#what} ${this.url}`,
+      options.timeoutMs,
+      options.signal,
+    );
     this.#correlation += 1;
     const correlation = this.#correlation;
-    const answer = new Promise<Message>((resolve, reject) => this.#waiting.set(correlation, { resolve, reject }));
+    const answer = new Promise<Message>((resolve, reject) =>
+      this.#waiting.set(correlation, { resolve, reject }),
+    );
     try {
       await this.send(message, correlation);
       return expectMessage(await Promise.race([answer, limit.passed]), kind);
@@ -120,7 +126,9 @@ export class ControlConnection implements AsyncDisposable {
 
   /** Idempotent. */
   async close(): Promise<void> {
-    this.#fail(new RfaasError('RFAAS_ERR_CLOSED', `the connection to the ${this.#what} at ${this.url} was closed`));
+    this.#fail(
+      new RfaasError('RFAAS_ERR_CLOSED', `the connection to the ${this.#what} at ${this.url} was closed`),
+    );
     await this.#channel.close();
     await this.#transport.close();
   }
@@ -149,7 +157,9 @@ export class ControlConnection implements AsyncDisposable {
   }
 
   #lost(reason: string, cause?: unknown): RfaasError {
-    return new RfaasError('RFAAS_ERR_MANAGER_LOST', `lost the ${this.#what} at ${this.url}: ${reason}`, { cause });
+    return new RfaasError('RFAAS_ERR_MANAGER_LOST', `lost the ${this.#what} at ${this.url}: ${reason}`, {
+      cause,
+    });
   }
 
   #fail(error: RfaasError): RfaasError {

@@ -149,7 +149,10 @@ async function receiveOne(queue: CompletionQueue, endpoint: Endpoint): Promise<n
 function readAnnouncement(bytes: Uint8Array, index: number): ThreadAnnouncement {
   const ready = expectMessage(decodeMessage(bytes), 'thread-ready');
   if (ready.index !== index) {
-    throw new RfaasError('RFAAS_ERR_PROTOCOL', `executor thread ${index} announced itself as thread ${ready.index}`);
+    throw new RfaasError(
+      'RFAAS_ERR_PROTOCOL',
+      `executor thread ${index} announced itself as thread ${ready.index}`,
+    );
   }
   const { slots, slotStride, inputBytes, outputBytes, address, rkey, length } = ready;
   return { index, slots, slotStride, inputBytes, outputBytes, memory: { address, rkey, byteLength: length } };

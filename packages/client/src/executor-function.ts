@@ -43,7 +43,11 @@ export class ExecutorFunction {
    * RFAAS_ERR_DEADLINE, RFAAS_ERR_EXECUTOR_LOST, RFAAS_ERR_LEASE_EXPIRED, RFAAS_ERR_BUSY, RFAAS_ERR_CLOSED.
    */
   invokeSync(input: Uint8Array | InvocationInput, options?: InvokeSyncOptions): Uint8Array;
-  invokeSync(input: Uint8Array | InvocationInput, output: InvocationOutput, options?: InvokeSyncOptions): number;
+  invokeSync(
+    input: Uint8Array | InvocationInput,
+    output: InvocationOutput,
+    options?: InvokeSyncOptions,
+  ): number;
   invokeSync(
     input: Uint8Array | InvocationInput,
     outputOrOptions?: InvocationOutput | InvokeSyncOptions,
@@ -57,7 +61,11 @@ export class ExecutorFunction {
         options?.deadlineMs,
       );
     }
-    return this.#invoker.invokeCopying(this.#entry, input as Uint8Array | InputBuffer, outputOrOptions?.deadlineMs);
+    return this.#invoker.invokeCopying(
+      this.#entry,
+      input as Uint8Array | InputBuffer,
+      outputOrOptions?.deadlineMs,
+    );
   }
 
   /**

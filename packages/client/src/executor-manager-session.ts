@@ -1,4 +1,4 @@
-import { RfaasError, type Allocate, type AllocationEnded, type Message } from '@rfaas/core';
+import type { RfaasError, Allocate, AllocationEnded, Message } from '@rfaas/core';
 import { ControlConnection } from './control-connection.ts';
 
 /** What a client needs to use a lease at its node. */
@@ -73,7 +73,11 @@ export class ExecutorManagerSession implements AsyncDisposable {
     fields: Allocate,
     options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
   ): Promise<string> {
-    const { allocationId } = await this.connection.request({ kind: 'allocate', ...fields }, 'allocation-started', options);
+    const { allocationId } = await this.connection.request(
+      { kind: 'allocate', ...fields },
+      'allocation-started',
+      options,
+    );
     return allocationId;
   }
 

@@ -49,7 +49,10 @@ export class ExecutorMemory {
   }
 
   #inLocalMemory(byteLength: number): InputBuffer {
-    const region = this.#domain.allocateMemory({ byteLength: Math.max(1, byteLength), access: ['local-write'] });
+    const region = this.#domain.allocateMemory({
+      byteLength: Math.max(1, byteLength),
+      access: ['local-write'],
+    });
     return new InputBuffer(this.#owner, region.bytes.subarray(0, byteLength), { region }, this.#forget);
   }
 

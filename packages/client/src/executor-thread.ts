@@ -91,7 +91,12 @@ export class ExecutorThread implements SchedulableThread {
   }
 
   /** Sends an asynchronous invocation in an acquired slot; its reply comes through {@link poll}. */
-  submit(invocation: PendingInvocation, slot: number, input: InputBuffer | undefined, inputBytes: number): void {
+  submit(
+    invocation: PendingInvocation,
+    slot: number,
+    input: InputBuffer | undefined,
+    inputBytes: number,
+  ): void {
     const output = invocation.output ?? this.memory.resultOf(slot);
     const region = input === undefined ? this.memory.stagingOf(slot) : input.region;
     const id = this.table.begin(slot, invocation);

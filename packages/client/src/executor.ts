@@ -2,7 +2,12 @@ import { RfaasError } from '@rfaas/core';
 import type { CompleteAllocateOptions } from './allocate-options.ts';
 import { executorEndError } from './allocation-end-error.ts';
 import type { Allocation } from './allocation.ts';
-import { ExecutorFunction, type InvokeAsyncOptions, type InvokeSyncOptions, type MapOptions } from './executor-function.ts';
+import {
+  ExecutorFunction,
+  type InvokeAsyncOptions,
+  type InvokeSyncOptions,
+  type MapOptions,
+} from './executor-function.ts';
 import type { MapInputs } from './bounded-map.ts';
 import type { AllocationEnd, ExecutorManagerSession } from './executor-manager-session.ts';
 import { ExecutorThread } from './executor-thread.ts';

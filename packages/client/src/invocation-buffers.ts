@@ -3,7 +3,11 @@ import type { MemoryRegion, ProtectionDomain } from '@rfaas/rdmalib';
 import type { InvocationTable } from './invocation-table.ts';
 
 /** A typed array class, to see a buffer as numbers. */
-export type TypedArrayConstructor<View> = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => View;
+export type TypedArrayConstructor<View> = new (
+  buffer: ArrayBufferLike,
+  byteOffset: number,
+  length: number,
+) => View;
 
 /** Input that an executor reads without a copy in between, made by `executor.allocateInput`. */
 export interface InvocationInput extends Disposable {

@@ -36,7 +36,9 @@ export class InvocationTable<Owner> {
   /** `slots` is a power of two, at most 64; throws a RangeError otherwise. */
   constructor(slots: number) {
     if (!isSlotCount(slots)) {
-      throw new RangeError(`an executor thread has a power of two of slots, at most ${maxSlots}, not ${slots}`);
+      throw new RangeError(
+        `an executor thread has a power of two of slots, at most ${maxSlots}, not ${slots}`,
+      );
     }
     this.slots = slots;
     this.#mask = slots - 1;

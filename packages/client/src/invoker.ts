@@ -1,7 +1,8 @@
 import { invocationStatus, RfaasError } from '@rfaas/core';
 import { CompletionPump } from './completion-pump.ts';
 import { SPIN_CHUNK_MICROSECONDS, type ExecutorThread } from './executor-thread.ts';
-import { InputBuffer, OutputBuffer } from './invocation-buffers.ts';
+import type { OutputBuffer } from './invocation-buffers.ts';
+import { InputBuffer } from './invocation-buffers.ts';
 import { InvocationScheduler } from './invocation-scheduler.ts';
 import { copyOf, errorText, PendingInvocation, type InvokeOptions } from './pending-invocation.ts';
 import { deadlinePassed, inputTooLarge, invocationAborted, replyError } from './reply-error.ts';
@@ -47,7 +48,11 @@ export class Invoker {
   }
 
   /** Invokes and spins until the reply, which the caller gets as a copy. */
-  invokeCopying(entry: FunctionEntry, input: Uint8Array | InputBuffer, deadlineMs: number | undefined): Uint8Array {
+  invokeCopying(
+    entry: FunctionEntry,
+    input: Uint8Array | InputBuffer,
+    deadlineMs: number | undefined,
+  ): Uint8Array {
     const start = deadlineMs === undefined ? 0 : performance.now();
     const thread = this.#takeSlot(entry, input, deadlineMs, start);
     const slot = this.#acquired;
@@ -202,10 +207,18 @@ export class Invoker {
     const chunk = deadlineMs === undefined ? SPIN_CHUNK_MICROSECONDS : firstChunk(deadlineMs);
     let outcome = thread.invoke(entry.index, slot, isBuffer ? input : undefined, inputBytes, result, chunk);
     if (outcome === 'timed-out') {
-      outcome = thread.wait(slot, deadlineMs === undefined ? Infinity : deadlineMs - (performance.now() - start));
+      outcome = thread.wait(
+        slot,
+        deadlineMs === undefined ? Infinity : deadlineMs - (performance.now() - start),
+      );
     }
     if (outcome === 'timed-out') {
-      const abandoned = PendingInvocation.abandoned(entry.name, entry.index, isBuffer ? input : NOTHING, output);
+      const abandoned = PendingInvocation.abandoned(
+        entry.name,
+        entry.index,
+        isBuffer ? input : NOTHING,
+        output,
+      );
       thread.table.quarantine(slot, abandoned);
       throw deadlinePassed(entry.name, deadlineMs ?? Infinity, true);
     }
@@ -267,7 +280,10 @@ function firstChunk(deadlineMs: number): number {
 function wrongBuffer(kind: string, isFreed: boolean): RfaasError {
   return isFreed
     ? new RfaasError('RFAAS_ERR_CLOSED', `the ${kind} was freed before the invocation`)
-    : new RfaasError('RFAAS_ERR_USAGE', `the ${kind} was allocated by another executor than the one that is invoked`);
+    : new RfaasError(
+        'RFAAS_ERR_USAGE',
+        `the ${kind} was allocated by another executor than the one that is invoked`,
+      );
 }
 
 function busyBuffer(kind: string): RfaasError {

@@ -68,7 +68,13 @@ export class Lease implements AsyncDisposable {
     this.#requireOpen();
     const { grant } = this.#parts;
     const memoryMiB = Math.max(1, Math.floor((this.memoryMiB * complete.cores) / this.cores));
-    const allocation = await allocateExecutor({ grant, session, functionPackage, options: complete, memoryMiB });
+    const allocation = await allocateExecutor({
+      grant,
+      session,
+      functionPackage,
+      options: complete,
+      memoryMiB,
+    });
     return this.#makeExecutor(session, allocation, loops, complete);
   }
 
@@ -107,7 +113,10 @@ export class Lease implements AsyncDisposable {
     }
   }
 
-  #connect(options: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined }): Promise<ExecutorManagerSession> {
+  #connect(options: {
+    readonly timeoutMs: number;
+    readonly signal: AbortSignal | undefined;
+  }): Promise<ExecutorManagerSession> {
     if (this.#session === undefined) {
       this.#adopt(ExecutorManagerSession.connect(this.#parts.grant, this.#parts.listener, options));
     }

@@ -1,5 +1,10 @@
 import { RfaasError } from '@rfaas/core';
-import { findNativeLibrary, loadNativeLibrary, type NativeFunction, type NativeLibrary } from '@rfaas/rdmalib';
+import {
+  findNativeLibrary,
+  loadNativeLibrary,
+  type NativeFunction,
+  type NativeLibrary,
+} from '@rfaas/rdmalib';
 import { expectedLayout } from './invoke-context.ts';
 
 /** `RFAAS_CONTEXT_INVOKE` in native-shims/include/rfaas_loops.h. */
@@ -66,7 +71,10 @@ function openContext(
   const bytes = new Uint32Array(1);
   const index = open(CONTEXT_INVOKE, address, bytes);
   if (index < 0) {
-    throw new RfaasError('RFAAS_ERR_INTERNAL', `a context of the invoke loop cannot be opened (errno ${-index})`);
+    throw new RfaasError(
+      'RFAAS_ERR_INTERNAL',
+      `a context of the invoke loop cannot be opened (errno ${-index})`,
+    );
   }
   const memory = { address: Number(address[0]), bytes: bytes[0]! };
   const view = library.view(memory.address, memory.bytes);

@@ -15,7 +15,15 @@ export async function transferPackage(
   const { kind, name, sha256, bytes } = functionPackage;
   const { address, rkey } = region.remote;
   await channel.send(
-    encodeMessage({ kind: 'package-offer', address, rkey, bytes: bytes.byteLength, packageKind: kind, sha256, name }),
+    encodeMessage({
+      kind: 'package-offer',
+      address,
+      rkey,
+      bytes: bytes.byteLength,
+      packageKind: kind,
+      sha256,
+      name,
+    }),
   );
   const loaded = await receive(channel, name, 'package-loaded');
   let names: string[] = [];
@@ -25,7 +33,11 @@ export async function transferPackage(
   return names;
 }
 
-async function receive<K extends 'package-loaded' | 'function-names'>(channel: MessageChannel, name: string, kind: K) {
+async function receive<K extends 'package-loaded' | 'function-names'>(
+  channel: MessageChannel,
+  name: string,
+  kind: K,
+) {
   const bytes = await channel.receive();
   if (bytes === undefined) {
     throw new RfaasError('RFAAS_ERR_EXECUTOR_LOST', `the executor ended while it was loading ${name}`);

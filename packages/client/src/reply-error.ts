@@ -7,7 +7,9 @@ export function replyError(functionName: string, status: number, text: string): 
   const reason = text === '' ? '' : `: ${text}`;
   switch (status) {
     case invocationStatus.functionFailed:
-      return new RfaasError('RFAAS_ERR_FUNCTION_FAILED', `function "${functionName}" failed${reason}`, { details });
+      return new RfaasError('RFAAS_ERR_FUNCTION_FAILED', `function "${functionName}" failed${reason}`, {
+        details,
+      });
     case invocationStatus.noSuchFunction:
       return new RfaasError(
         'RFAAS_ERR_FUNCTION_NOT_FOUND',

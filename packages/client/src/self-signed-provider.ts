@@ -30,11 +30,18 @@ export class SelfSignedProvider implements LeaseProvider {
     const leaseId = generateId();
     const generation = 1;
     const leaseKey = deriveLeaseKey(nodeKey, leaseId, generation);
-    const session = await ExecutorManagerSession.connect({ url, leaseId, generation, leaseKey, tenant }, listener, options);
+    const session = await ExecutorManagerSession.connect(
+      { url, leaseId, generation, leaseKey, tenant },
+      listener,
+      options,
+    );
     const { peerName: node, incarnation } = session.connection.peer;
     if (options.node !== '' && options.node !== node) {
       await session.close();
-      throw new RfaasError('RFAAS_ERR_NODE_UNKNOWN', `the manager at ${url} is node "${node}", not "${options.node}"`);
+      throw new RfaasError(
+        'RFAAS_ERR_NODE_UNKNOWN',
+        `the manager at ${url} is node "${node}", not "${options.node}"`,
+      );
     }
     const now = Date.now();
     const expiry = now + options.durationMs;

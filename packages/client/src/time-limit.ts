@@ -13,7 +13,9 @@ export function timeLimit(what: string, milliseconds: number, signal?: AbortSign
   const controller = new AbortController();
   const timer = setTimeout(() => {
     controller.abort(
-      new RfaasError('RFAAS_ERR_DEADLINE', `${what} took longer than ${milliseconds} ms`, { details: { milliseconds } }),
+      new RfaasError('RFAAS_ERR_DEADLINE', `${what} took longer than ${milliseconds} ms`, {
+        details: { milliseconds },
+      }),
     );
   }, milliseconds);
   const onAbort = (): void => {

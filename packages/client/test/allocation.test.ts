@@ -29,11 +29,21 @@ function play(behaviour: PlayedBehaviour = {}): PlayedNode {
 }
 
 async function allocate(node: PlayedNode, allocateOptions: AllocateOptions = {}): Promise<Executor> {
-  const options = completeAllocateOptions({ inputBytes: 4096, outputBytes: 4096, ...allocateOptions }, node.grant.cores);
+  const options = completeAllocateOptions(
+    { inputBytes: 4096, outputBytes: 4096, ...allocateOptions },
+    node.grant.cores,
+  );
   const { grant, session } = node;
   const allocation = await allocateExecutor({ grant, session, functionPackage, options, memoryMiB: 32 });
   const loops = loadNativeLoops();
-  const executor = new Executor({ node: grant.node, session, allocation, loops, options, onEnd: () => undefined });
+  const executor = new Executor({
+    node: grant.node,
+    session,
+    allocation,
+    loops,
+    options,
+    onEnd: () => undefined,
+  });
   executors.push(executor);
   return executor;
 }
@@ -85,14 +95,17 @@ describe('an allocation fails and cleans up', () => {
     expect(node.deallocated).toHaveLength(1);
   });
 
-  test.each(['connecting', 'loaded', 'threads'] as const)('when the executor crashes before it is %s', async (endsBefore) => {
-    const node = play({ endsBefore, end: { reason: 'crashed', signal: 'SIGSEGV', exitCode: -1 } });
-    await expect(allocate(node)).rejects.toMatchObject({
-      code: 'RFAAS_ERR_ALLOCATION_FAILED',
-      message: expect.stringContaining('it was killed by SIGSEGV'),
-      details: { signal: 'SIGSEGV' },
-    });
-  });
+  test.each(['connecting', 'loaded', 'threads'] as const)(
+    'when the executor crashes before it is %s',
+    async (endsBefore) => {
+      const node = play({ endsBefore, end: { reason: 'crashed', signal: 'SIGSEGV', exitCode: -1 } });
+      await expect(allocate(node)).rejects.toMatchObject({
+        code: 'RFAAS_ERR_ALLOCATION_FAILED',
+        message: expect.stringContaining('it was killed by SIGSEGV'),
+        details: { signal: 'SIGSEGV' },
+      });
+    },
+  );
 
   test('when it takes too long', async () => {
     const node = play({ silent: true });
@@ -146,7 +159,9 @@ describe('an executor', () => {
     await executor.deallocate();
     await executor.deallocate();
     expect(node.deallocated).toHaveLength(1);
-    await expect(executor.invoke('echo', Uint8Array.of(1))).rejects.toMatchObject({ code: 'RFAAS_ERR_CLOSED' });
+    await expect(executor.invoke('echo', Uint8Array.of(1))).rejects.toMatchObject({
+      code: 'RFAAS_ERR_CLOSED',
+    });
     expect(() => executor.invokeSync('echo', Uint8Array.of(1))).toThrow('was deallocated');
     expect(() => executor.allocateOutput(8)).toThrow('was deallocated');
     expect([...input.bytes]).toEqual(new Array(8).fill(0));

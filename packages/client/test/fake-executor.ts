@@ -8,7 +8,14 @@ import type {
   WorkCompletionBatch,
 } from '@rfaas/rdmalib';
 import { ExecutorThread } from '../src/executor-thread.ts';
-import { COMPLETION_WORDS, CONTEXT_BYTES, IN_PLACE, REPLIED, TIMED_OUT, word } from '../src/invoke-context.ts';
+import {
+  COMPLETION_WORDS,
+  CONTEXT_BYTES,
+  IN_PLACE,
+  REPLIED,
+  TIMED_OUT,
+  word,
+} from '../src/invoke-context.ts';
 import type { NativeLoops } from '../src/native-loops.ts';
 
 /** A request as the executor got it. */
@@ -89,7 +96,11 @@ export class FakeExecutor {
   }
 
   /** Only the reply's completion. */
-  replyRaw({ thread, id }: { readonly thread: number; readonly id: number }, byteLength: number, status = 0): void {
+  replyRaw(
+    { thread, id }: { readonly thread: number; readonly id: number },
+    byteLength: number,
+    status = 0,
+  ): void {
     const immediate = ((id << 16) | status) >>> 0;
     this.#connections[thread]!.complete([1, RECEIVE_IMMEDIATE, 0, 0, 8, immediate, byteLength, 0]);
   }

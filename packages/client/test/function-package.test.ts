@@ -44,9 +44,14 @@ describe('a module', () => {
   });
 
   test('may be TypeScript, a URL, or text', async () => {
-    const path = await file('typed.ts', 'export function size(input: Uint8Array): number { return input.length; }');
+    const path = await file(
+      'typed.ts',
+      'export function size(input: Uint8Array): number { return input.length; }',
+    );
     expect(text(await readFunctionPackage({ module: pathToFileURL(path) }))).not.toContain(': Uint8Array');
-    const inline = await readFunctionPackage({ module: { source: 'export const f = () => 0;', name: 'inline.js' } });
+    const inline = await readFunctionPackage({
+      module: { source: 'export const f = () => 0;', name: 'inline.js' },
+    });
     expect(inline.name).toBe('inline.js');
   });
 
@@ -82,7 +87,9 @@ describe('a module', () => {
 
   test('whose name is long is sent with a shorter one', async () => {
     const name = `${'ä'.repeat(60)}.js`;
-    const functionPackage = await readFunctionPackage({ module: { source: 'export const f = () => 0;', name } });
+    const functionPackage = await readFunctionPackage({
+      module: { source: 'export const f = () => 0;', name },
+    });
     expect(Buffer.byteLength(functionPackage.name)).toBeLessThanOrEqual(63);
   });
 });

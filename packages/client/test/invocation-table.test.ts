@@ -160,7 +160,8 @@ describe('InvocationTable', () => {
       if (table.isQuarantined(slot) !== model.get(id)!.quarantined) throw new Error('wrong state');
       table.complete(slot);
       model.delete(id);
-      if (table.inFlight !== model.size || table.freeCount !== slots - model.size) throw new Error('wrong count');
+      if (table.inFlight !== model.size || table.freeCount !== slots - model.size)
+        throw new Error('wrong count');
     }
   });
 });

@@ -1,39 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { RfaasError } from '@rfaas/core';
-import { ExecutorMemory } from '../src/executor-memory.ts';
-import { Invoker } from '../src/invoker.ts';
-import { FakeExecutor, type FakeOptions } from './fake-executor.ts';
-
-const echo = { name: 'echo', index: 3 };
-
-function setUp(options: FakeOptions = {}): { fake: FakeExecutor; invoker: Invoker; memory: ExecutorMemory } {
-  const fake = new FakeExecutor(options);
-  const invoker = new Invoker(fake.threads, fake.owner, 0, (error) => {
-    throw error;
-  });
-  return { fake, invoker, memory: new ExecutorMemory(fake.owner, fake.domain, fake.threads) };
-}
-
-function bytes(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
-function text(value: Uint8Array): string {
-  return new TextDecoder().decode(value);
-}
-
-async function turn(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
-}
-
-function failureOf(promise: Promise<unknown>): Promise<RfaasError> {
-  return promise.then(
-    () => {
-      throw new Error('expected a rejection');
-    },
-    (error: unknown) => error as RfaasError,
-  );
-}
+import { bytes, echo, failureOf, setUp, text, turn } from './played-invoker.ts';
 
 describe.each([
   ['mapped slots', true],
@@ -76,11 +43,15 @@ describe.each([
 
 test('many are in flight, and replies may come in any order', async () => {
   const { fake, invoker } = setUp({ threads: 2, slots: 8 });
-  const results = Array.from({ length: 16 }, (_, index) => invoker.invoke(echo, bytes(String(index)), undefined, {}));
+  const results = Array.from({ length: 16 }, (_, index) =>
+    invoker.invoke(echo, bytes(String(index)), undefined, {}),
+  );
   expect(fake.requests).toHaveLength(16);
   expect(fake.requests.filter(({ thread }) => thread === 0)).toHaveLength(8);
   for (const request of [...fake.requests].reverse()) fake.reply(request, request.input);
-  expect((await Promise.all(results)).map(text)).toEqual(Array.from({ length: 16 }, (_, index) => String(index)));
+  expect((await Promise.all(results)).map(text)).toEqual(
+    Array.from({ length: 16 }, (_, index) => String(index)),
+  );
 });
 
 test('those beyond the slots wait their turn, with the bytes they were called with', async () => {
@@ -107,7 +78,8 @@ test('more than 65,536 invocations on one thread', async () => {
   };
   const input = Uint8Array.of(7);
   for (let count = 0; count < 70_000; count += 1) {
-    if (invoker.invokeCopying(echo, input, undefined)[0] !== 7) throw new Error(`wrong output of number ${count}`);
+    if (invoker.invokeCopying(echo, input, undefined)[0] !== 7)
+      throw new Error(`wrong output of number ${count}`);
   }
   expect(fake.lost).toEqual([]);
 });
@@ -181,99 +153,6 @@ describe('errors', () => {
     await turn();
     expect(fake.lost).toEqual(['thread 0: a request to it failed (status 3)']);
     expect(fake.spareReceives()).toBe(1);
-  });
-});
-
-describe('deadlines', () => {
-  test('pass, and quarantine slot and output until the late reply', async () => {
-    const { fake, invoker, memory } = setUp({ slots: 1 });
-    const output = memory.allocateOutput(64);
-    const late = invoker.invoke(echo, bytes('slow'), output, { deadlineMs: 5 });
-    expect(await failureOf(late)).toMatchObject({ code: 'RFAAS_ERR_DEADLINE', details: { sent: true } });
-    expect(await failureOf(invoker.invoke(echo, bytes('b'), output, {}))).toMatchObject({ code: 'RFAAS_ERR_BUSY' });
-    const next = invoker.invoke(echo, bytes('next'), undefined, {});
-    await turn();
-    expect(fake.requests).toHaveLength(1);
-    fake.reply(fake.requests[0]!, 'too late');
-    await turn();
-    expect(fake.requests).toHaveLength(2);
-    fake.reply(fake.requests[1]!, 'in time');
-    expect(text(await next)).toBe('in time');
-    const again = invoker.invoke(echo, bytes('c'), output, {});
-    fake.reply(fake.requests[2]!, 'reused');
-    expect(text(await again)).toBe('reused');
-  });
-
-  test('of a synchronous call quarantine in the same way', async () => {
-    const { fake, invoker, memory } = setUp({ slots: 2 });
-    const input = memory.allocateInput(8);
-    const output = memory.allocateOutput(8);
-    expect(() => invoker.invokeInto(echo, input, output, 3)).toThrow('did not answer within 3 ms');
-    expect(() => invoker.invokeInto(echo, bytes('a'), output, 3)).toThrow('the output is in use');
-    expect(() => invoker.invokeInto(echo, input, memory.allocateOutput(8), 3)).toThrow('the input is in use');
-    fake.reply(fake.requests[0]!, 'late');
-    fake.onInvoke = (request) => fake.reply(request, 'ok');
-    expect(text(invoker.invokeCopying(echo, bytes('b'), undefined))).toBe('ok');
-    expect(invoker.invokeInto(echo, input, output, undefined)).toBe(2);
-  });
-
-  test('also pass while an invocation waits for a slot', async () => {
-    const { fake, invoker } = setUp({ slots: 1 });
-    const first = invoker.invoke(echo, bytes('a'), undefined, {});
-    const waiting = invoker.invoke(echo, bytes('b'), undefined, { deadlineMs: 2 });
-    expect(await failureOf(waiting)).toMatchObject({ code: 'RFAAS_ERR_DEADLINE', details: { sent: false } });
-    expect(() => invoker.invokeCopying(echo, bytes('c'), 2)).toThrow('waiting for a free slot');
-    fake.reply(fake.requests[0]!, 'done');
-    await first;
-    expect(fake.requests).toHaveLength(1);
-  });
-
-  test('freeing a quarantined output gives its memory back with the late reply', async () => {
-    const { fake, invoker, memory } = setUp({ slots: 1 });
-    const output = memory.allocateOutput(64);
-    const before = fake.openRegions.size;
-    await failureOf(invoker.invoke(echo, bytes('slow'), output, { deadlineMs: 1 }));
-    output.free();
-    expect(fake.openRegions.size).toBe(before);
-    fake.reply(fake.requests[0]!, 'late');
-    fake.threads[0]!.poll();
-    expect(fake.openRegions.size).toBe(before - 1);
-  });
-});
-
-describe('signals', () => {
-  test('abort what is in flight; the reason is the cause', async () => {
-    const { fake, invoker } = setUp({ slots: 1 });
-    const controller = new AbortController();
-    const result = invoker.invoke(echo, bytes('a'), undefined, { signal: controller.signal });
-    const reason = new Error('enough');
-    controller.abort(reason);
-    const error = await failureOf(result);
-    expect(error.code).toBe('RFAAS_ERR_ABORTED');
-    expect(error.cause).toBe(reason);
-    expect(fake.threads[0]!.freeCount).toBe(0);
-    fake.reply(fake.requests[0]!, 'late');
-    fake.threads[0]!.poll();
-    expect(fake.threads[0]!.freeCount).toBe(1);
-  });
-
-  test('abort what waits, and nothing is sent', async () => {
-    const { fake, invoker } = setUp({ slots: 1 });
-    const controller = new AbortController();
-    void invoker.invoke(echo, bytes('a'), undefined, {}).catch(() => undefined);
-    const waiting = invoker.invoke(echo, bytes('b'), undefined, { signal: controller.signal });
-    controller.abort();
-    expect(await failureOf(waiting)).toMatchObject({ code: 'RFAAS_ERR_ABORTED' });
-    fake.reply(fake.requests[0]!, 'one');
-    await turn();
-    expect(fake.requests).toHaveLength(1);
-  });
-
-  test('that fired before the call send nothing', async () => {
-    const { fake, invoker } = setUp();
-    const result = invoker.invoke(echo, bytes('a'), undefined, { signal: AbortSignal.abort() });
-    expect(await failureOf(result)).toMatchObject({ code: 'RFAAS_ERR_ABORTED' });
-    expect(fake.requests).toEqual([]);
   });
 });
 

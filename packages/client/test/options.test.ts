@@ -4,7 +4,10 @@ import { completeLeaseOptions } from '../src/lease-options.ts';
 
 test('an allocation takes all cores of the lease unless told otherwise', () => {
   expect(completeAllocateOptions({}, 3)).toMatchObject({ cores: 3, slots: 8, hotTimeoutMs: 1000 });
-  expect(completeAllocateOptions({ cores: 2, hotTimeout: -1, slots: 64 }, 3)).toMatchObject({ cores: 2, hotTimeoutMs: -1 });
+  expect(completeAllocateOptions({ cores: 2, hotTimeout: -1, slots: 64 }, 3)).toMatchObject({
+    cores: 2,
+    hotTimeoutMs: -1,
+  });
 });
 
 test.each([

@@ -74,7 +74,9 @@ export class PlayedNode implements AsyncDisposable {
     };
     this.session = {
       allocate: async (fields: Allocate) => {
-        void this.#run(fields).catch((error: unknown) => this.#resolveEnd({ kind: 'manager-lost', error: error as never }));
+        void this.#run(fields).catch((error: unknown) =>
+          this.#resolveEnd({ kind: 'manager-lost', error: error as never }),
+        );
         return ALLOCATION;
       },
       allocationEnd: () => this.#end,
@@ -88,7 +90,14 @@ export class PlayedNode implements AsyncDisposable {
 
   /** The manager says that the executor ended, and its connections break. */
   endWith(end: Partial<AllocationEnded>): void {
-    const message = { allocationId: ALLOCATION, reason: 'exited', exitCode: 1, signal: '', text: '', ...end } as const;
+    const message = {
+      allocationId: ALLOCATION,
+      reason: 'exited',
+      exitCode: 1,
+      signal: '',
+      text: '',
+      ...end,
+    } as const;
     this.#resolveEnd({ kind: 'ended', message });
     void this.#disconnect();
   }
@@ -109,7 +118,11 @@ export class PlayedNode implements AsyncDisposable {
     if (this.#behaviour.stranger === true) this.#connectStranger(domain, address);
     if (endsBefore === 'connecting') return this.endWith(end);
     const control = await MessageChannel.connect(domain, address, {
-      privateData: encodeConnectionData({ role: 'executor-to-client', id: ALLOCATION, secret: fields.secret }),
+      privateData: encodeConnectionData({
+        role: 'executor-to-client',
+        id: ALLOCATION,
+        secret: fields.secret,
+      }),
     });
     this.#closers.push(() => control.close());
     if (silent === true) return;
@@ -127,11 +140,16 @@ export class PlayedNode implements AsyncDisposable {
       await control.send(encodeMessage({ kind: 'function-names', ...names }));
     }
     if (endsBefore === 'threads') return this.endWith(end);
-    for (let index = 0; index < fields.cores; index += 1) await this.#startThread(domain, address, fields, index);
+    for (let index = 0; index < fields.cores; index += 1)
+      await this.#startThread(domain, address, fields, index);
   }
 
   #connectStranger(domain: ProtectionDomain, address: NetworkAddress): void {
-    const privateData = encodeConnectionData({ role: 'executor-to-client', id: ALLOCATION, secret: '0'.repeat(32) });
+    const privateData = encodeConnectionData({
+      role: 'executor-to-client',
+      id: ALLOCATION,
+      secret: '0'.repeat(32),
+    });
     this.strangerRejected = MessageChannel.connect(domain, address, { privateData }).then(
       () => new Error('the stranger was let in'),
       (error: unknown) => error as Error,
@@ -153,10 +171,18 @@ export class PlayedNode implements AsyncDisposable {
     region.close();
   }
 
-  async #startThread(domain: ProtectionDomain, address: NetworkAddress, fields: Allocate, index: number): Promise<void> {
+  async #startThread(
+    domain: ProtectionDomain,
+    address: NetworkAddress,
+    fields: Allocate,
+    index: number,
+  ): Promise<void> {
     const { slots, inputBytes, outputBytes } = fields;
     const stride = slotStride(inputBytes);
-    const memory = domain.allocateMemory({ byteLength: slots * stride, access: ['local-write', 'remote-write'] });
+    const memory = domain.allocateMemory({
+      byteLength: slots * stride,
+      access: ['local-write', 'remote-write'],
+    });
     const queue = domain.createCompletionQueue({ depth: 256 });
     const endpoint = domain.createEndpoint({
       sendCompletions: queue,
@@ -188,12 +214,21 @@ export class PlayedNode implements AsyncDisposable {
     });
     const scratch = domain.allocateMemory({ byteLength: 4096, access: ['local-write'] });
     scratch.bytes.set(ready);
-    endpoint.postSend({ region: scratch, offset: 0, byteLength: ready.byteLength }, { inline: true, signaled: false });
+    endpoint.postSend(
+      { region: scratch, offset: 0, byteLength: ready.byteLength },
+      { inline: true, signaled: false },
+    );
     void this.#echo(endpoint, queue, memory, stride, slots);
   }
 
   /** Answers every invocation with its input, from the event loop. */
-  async #echo(endpoint: Endpoint, queue: CompletionQueue, memory: MemoryRegion, stride: number, slots: number): Promise<void> {
+  async #echo(
+    endpoint: Endpoint,
+    queue: CompletionQueue,
+    memory: MemoryRegion,
+    stride: number,
+    slots: number,
+  ): Promise<void> {
     const batch = createCompletionBatch(16);
     while (endpoint.state === 'established') {
       const count = queue.poll(batch);
@@ -209,10 +244,15 @@ export class PlayedNode implements AsyncDisposable {
           rkey: header.getBigUint64(8, true),
           byteLength: header.getUint32(20, true),
         };
-        endpoint.postWrite({ region: memory, offset: slot + 64, byteLength }, endpoint.resolveRemote(remote), 0, {
-          immediate: (id << 16) >>> 0,
-          signaled: false,
-        });
+        endpoint.postWrite(
+          { region: memory, offset: slot + 64, byteLength },
+          endpoint.resolveRemote(remote),
+          0,
+          {
+            immediate: (id << 16) >>> 0,
+            signaled: false,
+          },
+        );
       }
       if (count === 0) await Promise.race([queue.readable(), endpoint.disconnected]);
     }

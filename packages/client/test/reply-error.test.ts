@@ -1,5 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { deadlinePassed, functionNotFound, inputTooLarge, invocationAborted, replyError } from '../src/reply-error.ts';
+import {
+  deadlinePassed,
+  functionNotFound,
+  inputTooLarge,
+  invocationAborted,
+  replyError,
+} from '../src/reply-error.ts';
 
 test.each([
   [1, 'RFAAS_ERR_FUNCTION_FAILED'],
@@ -21,7 +27,9 @@ test('the message of a function that failed reaches the caller', () => {
 
 test('a missing function names those that look alike, or what there is', () => {
   expect(functionNotFound('ecko', ['echo', 'price']).message).toContain('did you mean "echo"?');
-  expect(functionNotFound('thumbnail', ['echo', 'price']).message).toContain('it has 2 functions: echo, price');
+  expect(functionNotFound('thumbnail', ['echo', 'price']).message).toContain(
+    'it has 2 functions: echo, price',
+  );
   expect(functionNotFound('x', ['only']).message).toContain('it has 1 function: only');
 });
 

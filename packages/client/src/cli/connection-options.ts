@@ -22,11 +22,17 @@ export type CliLeaseOptions = z.output<typeof leaseOptionsSchema>;
 /** Adds the options of {@link leaseOptionsSchema} to a command. */
 export function addLeaseOptions(command: Command): Command {
   return command
-    .option('-r, --resource-manager <url>', 'where the resource manager listens (default: $RFAAS_RESOURCE_MANAGER)')
+    .option(
+      '-r, --resource-manager <url>',
+      'where the resource manager listens (default: $RFAAS_RESOURCE_MANAGER)',
+    )
     .option('-e, --executor-manager <url>', 'use this executor manager, without a resource manager')
     .option('--node-key-file <file>', 'the key of that node (default: the key in $RFAAS_NODE_KEY)')
     .option('-t, --tenant <name>', 'who pays (default: $RFAAS_TENANT, else "default")')
-    .option('--credential-file <file>', "the tenant's credential (default: $RFAAS_CREDENTIAL_FILE, else its key file)")
+    .option(
+      '--credential-file <file>',
+      "the tenant's credential (default: $RFAAS_CREDENTIAL_FILE, else its key file)",
+    )
     .option('-n, --node <name>', 'the node that is wanted (default: any)')
     .option('-c, --cores <count>', 'cores to lease', '1')
     .option('-m, --memory <MiB>', 'memory to lease (default: 1024 for each core)');
@@ -55,6 +61,10 @@ export async function connectClient(options: CliLeaseOptions, { env, signal }: M
 }
 
 /** Takes a lease as the options say. */
-export function leaseFor(client: Client, { cores, memory, node }: CliLeaseOptions, signal: AbortSignal): Promise<Lease> {
+export function leaseFor(
+  client: Client,
+  { cores, memory, node }: CliLeaseOptions,
+  signal: AbortSignal,
+): Promise<Lease> {
   return client.lease({ cores, memoryMiB: memory, node, signal });
 }

@@ -28,7 +28,9 @@ export function addFunctionsCommand(program: Command, context: MainContext): voi
     .action((file: string, values: unknown) => list(file, parseOptions(listSchema, values), context));
   functions
     .command('check')
-    .description('check a package; with --function, also run that function of a library in a process of its own')
+    .description(
+      'check a package; with --function, also run that function of a library in a process of its own',
+    )
     .argument('<file>', 'a shared library, or a JavaScript or TypeScript module')
     .option('-f, --function <name>', 'the function to run')
     .option('-i, --input <file>', 'its input')
@@ -39,30 +41,42 @@ export function addFunctionsCommand(program: Command, context: MainContext): voi
     .action((file: string, values: unknown) => check(file, parseOptions(checkSchema, values), context));
 }
 
-async function list(file: string, { json }: z.output<typeof listSchema>, { print }: MainContext): Promise<void> {
+async function list(
+  file: string,
+  { json }: z.output<typeof listSchema>,
+  context: MainContext,
+): Promise<void> {
   const functionPackage = await readPackageFile(file);
   const names = await functionNamesOf(functionPackage);
   if (json) {
     const { kind, name, sha256, bytes } = functionPackage;
-    print(JSON.stringify({ kind, name, sha256, bytes: bytes.byteLength, functions: names }));
+    context.print(JSON.stringify({ kind, name, sha256, bytes: bytes.byteLength, functions: names }));
     return;
   }
   const rows = names.map((name, index) => [String(index), name]);
-  print(formatTable(['index', 'function'], rows));
+  context.print(formatTable(['index', 'function'], rows));
 }
 
-async function check(file: string, options: z.output<typeof checkSchema>, context: MainContext): Promise<void> {
-  const { print } = context;
+async function check(
+  file: string,
+  options: z.output<typeof checkSchema>,
+  context: MainContext,
+): Promise<void> {
   const functionPackage = await readPackageFile(file);
   const names = await functionNamesOf(functionPackage);
   const { kind, name } = functionPackage;
   if (options.function === undefined) {
     const facts = { ok: true, kind, name, functions: names };
-    print(options.json ? JSON.stringify(facts) : `${name}: ${kind}, ${names.length} functions, nothing wrong`);
+    context.print(
+      options.json ? JSON.stringify(facts) : `${name}: ${kind}, ${names.length} functions, nothing wrong`,
+    );
     return;
   }
   if (kind !== 'native') {
-    throw new RfaasError('RFAAS_ERR_USAGE', 'only functions of a library can be run here: Node runs modules itself');
+    throw new RfaasError(
+      'RFAAS_ERR_USAGE',
+      'only functions of a library can be run here: Node runs modules itself',
+    );
   }
   if (!names.includes(options.function)) throw functionNotFound(options.function, names);
   const input = options.input === undefined ? Buffer.from(options.text) : await readFile(options.input);
@@ -76,8 +90,14 @@ async function check(file: string, options: z.output<typeof checkSchema>, contex
     signal: context.signal,
   });
   const { returned, microseconds } = result;
-  const facts = { ok: true, function: options.function, inputBytes: input.byteLength, returned, microseconds };
-  print(
+  const facts = {
+    ok: true,
+    function: options.function,
+    inputBytes: input.byteLength,
+    returned,
+    microseconds,
+  };
+  context.print(
     options.json
       ? JSON.stringify(facts)
       : `${options.function}(${input.byteLength} bytes) returned ${returned} bytes in ${Math.round(microseconds)} µs, the library's loading included`,

@@ -33,7 +33,9 @@ export function addInvokeCommand(program: Command, context: MainContext): void {
     .option('--output-bytes <bytes>', 'largest output', String(16 * 1024 * 1024))
     .option('--timeout <ms>', 'how long the invocation may take', '60000')
     .option('--json', 'print what happened as one line of JSON; needs --output', false);
-  addLeaseOptions(command).action((name: string, values: unknown) => invoke(name, parseOptions(schema, values), context));
+  addLeaseOptions(command).action((name: string, values: unknown) =>
+    invoke(name, parseOptions(schema, values), context),
+  );
 }
 
 async function invoke(name: string, options: InvokeCommandOptions, context: MainContext): Promise<void> {
@@ -61,8 +63,15 @@ async function invoke(name: string, options: InvokeCommandOptions, context: Main
     await writeFile(options.output, output);
   }
   if (options.json) {
-    const facts = { function: name, node: lease.node, inputBytes: input.byteLength, outputBytes: output.byteLength };
-    context.print(JSON.stringify({ ...facts, allocationMs: allocated - start, invocationMs: invoked - allocated }));
+    const facts = {
+      function: name,
+      node: lease.node,
+      inputBytes: input.byteLength,
+      outputBytes: output.byteLength,
+    };
+    context.print(
+      JSON.stringify({ ...facts, allocationMs: allocated - start, invocationMs: invoked - allocated }),
+    );
   }
 }
 

@@ -31,22 +31,22 @@ const lease = z.object({
 
 /** `rfaas nodes`: what the cluster has, from the resource manager's HTTP interface. */
 export function addNodesCommand(program: Command, context: MainContext): void {
-  addOptions(program.command('nodes').description('list the nodes of the cluster and what is free on them')).action(
-    async (values: unknown) => {
-      const options = parseOptions(schema, values);
-      const answer = await ask('nodes', options, context);
-      if (options.json) return context.print(JSON.stringify(answer));
-      const nodes = understand(z.array(node), answer, 'nodes');
-      const rows = nodes.map(({ name, url, state, cores, freeCores, memoryMiB, freeMemoryMiB }) => [
-        name,
-        state,
-        `${freeCores}/${cores}`,
-        `${freeMemoryMiB}/${memoryMiB}`,
-        url,
-      ]);
-      context.print(formatTable(['NODE', 'STATE', 'FREE CORES', 'FREE MiB', 'URL'], rows));
-    },
-  );
+  addOptions(
+    program.command('nodes').description('list the nodes of the cluster and what is free on them'),
+  ).action(async (values: unknown) => {
+    const options = parseOptions(schema, values);
+    const answer = await ask('nodes', options, context);
+    if (options.json) return context.print(JSON.stringify(answer));
+    const nodes = understand(z.array(node), answer, 'nodes');
+    const rows = nodes.map(({ name, url, state, cores, freeCores, memoryMiB, freeMemoryMiB }) => [
+      name,
+      state,
+      `${freeCores}/${cores}`,
+      `${freeMemoryMiB}/${memoryMiB}`,
+      url,
+    ]);
+    context.print(formatTable(['NODE', 'STATE', 'FREE CORES', 'FREE MiB', 'URL'], rows));
+  });
 }
 
 /** `rfaas leases`: the open leases of the cluster, from the resource manager's HTTP interface. */

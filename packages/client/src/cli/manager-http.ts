@@ -22,9 +22,13 @@ export async function fetchFromManager(
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
   } catch (error) {
-    throw new RfaasError('RFAAS_ERR_MANAGER_LOST', `no resource manager answers at ${address}: ${reasonOf(error)}`, {
-      cause: error,
-    });
+    throw new RfaasError(
+      'RFAAS_ERR_MANAGER_LOST',
+      `no resource manager answers at ${address}: ${reasonOf(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
   const body = await bodyOf(response);
   if (!response.ok) throw refusal(address, response.status, body, token !== undefined);
@@ -56,16 +60,21 @@ async function bodyOf(response: Response): Promise<unknown> {
 
 function refusal(address: string, status: number, body: unknown, hasToken: boolean): RfaasError {
   const { code, message } = errorOf(body);
-  const hint = status === 401 && !hasToken ? '; give its token with --token-file or RFAAS_HTTP_TOKEN_FILE' : '';
-  return new RfaasError(code, `${address} answered HTTP ${status}: ${message}${hint}`, { details: { status } });
+  const hint =
+    status === 401 && !hasToken ? '; give its token with --token-file or RFAAS_HTTP_TOKEN_FILE' : '';
+  return new RfaasError(code, `${address} answered HTTP ${status}: ${message}${hint}`, {
+    details: { status },
+  });
 }
 
 /** The manager's error body, `{ "error": { "code", "message" } }` or the same without the outer object. */
 function errorOf(body: unknown): { readonly code: RfaasErrorCode; readonly message: string } {
   const outer = isRecord(body) ? body : {};
   const inner = isRecord(outer['error']) ? outer['error'] : outer;
-  const code = typeof inner['code'] === 'string' && inner['code'] in rfaasErrors ? inner['code'] : 'RFAAS_ERR_INTERNAL';
-  return { code: code as RfaasErrorCode, message: String(inner['message'] ?? 'no reason given') };
+  const code =
+    typeof inner['code'] === 'string' && inner['code'] in rfaasErrors ? inner['code'] : 'RFAAS_ERR_INTERNAL';
+  const message = typeof inner['message'] === 'string' ? inner['message'] : 'no reason given';
+  return { code: code as RfaasErrorCode, message };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

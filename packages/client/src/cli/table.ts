@@ -4,6 +4,11 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
     Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
   );
   return [header, ...rows]
-    .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n');
 }

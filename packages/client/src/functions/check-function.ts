@@ -40,7 +40,9 @@ export async function checkFunction(check: FunctionCheck): Promise<FunctionCheck
   try {
     const { library, functionName, input, outputBytes } = check;
     const inputBase64 = Buffer.from(input).toString('base64');
-    child.stdin.on('error', () => undefined).end(JSON.stringify({ library, functionName, inputBase64, outputBytes }));
+    child.stdin
+      .on('error', () => undefined)
+      .end(JSON.stringify({ library, functionName, inputBase64, outputBytes }));
     const [answer, errors, end] = await Promise.all([
       readAll(child.stdio[3] as Readable),
       readAll(child.stderr),
@@ -48,7 +50,8 @@ export async function checkFunction(check: FunctionCheck): Promise<FunctionCheck
     ]);
     if (isLate) throw tooLate(check);
     if (end.signal !== null) throw crashed(check, end.signal);
-    if (end.code !== 0 || answer === '') throw errors.trim() === '' ? exited(check, end.code) : notLoaded(check, errors);
+    if (end.code !== 0 || answer === '')
+      throw errors.trim() === '' ? exited(check, end.code) : notLoaded(check, errors);
     return resultOf(check, answer);
   } finally {
     clearTimeout(timer);
@@ -91,9 +94,13 @@ function exitOf(child: CheckProcess): Promise<{ code: number | null; signal: Nod
 }
 
 function tooLate({ functionName, timeoutMs }: FunctionCheck): RfaasError {
-  return new RfaasError('RFAAS_ERR_DEADLINE', `function "${functionName}" did not return within ${timeoutMs} ms`, {
-    details: { function: functionName, timeoutMs },
-  });
+  return new RfaasError(
+    'RFAAS_ERR_DEADLINE',
+    `function "${functionName}" did not return within ${timeoutMs} ms`,
+    {
+      details: { function: functionName, timeoutMs },
+    },
+  );
 }
 
 function crashed({ functionName, outputBytes }: FunctionCheck, signal: NodeJS.Signals): RfaasError {
@@ -101,9 +108,13 @@ function crashed({ functionName, outputBytes }: FunctionCheck, signal: NodeJS.Si
     signal === 'SIGSEGV' || signal === 'SIGBUS'
       ? `; it touched memory that is not there, perhaps behind its output of ${outputBytes} bytes`
       : '';
-  return new RfaasError('RFAAS_ERR_FUNCTION_FAILED', `function "${functionName}" was killed by ${signal}${hint}`, {
-    details: { function: functionName, signal },
-  });
+  return new RfaasError(
+    'RFAAS_ERR_FUNCTION_FAILED',
+    `function "${functionName}" was killed by ${signal}${hint}`,
+    {
+      details: { function: functionName, signal },
+    },
+  );
 }
 
 function exited({ functionName }: FunctionCheck, code: number | null): RfaasError {
@@ -116,5 +127,8 @@ function exited({ functionName }: FunctionCheck, code: number | null): RfaasErro
 
 function notLoaded({ library, functionName }: FunctionCheck, errors: string): RfaasError {
   const reason = /^(?:Error|\w*Error): (.*)$/m.exec(errors)?.[1] ?? errors.trim();
-  return new RfaasError('RFAAS_ERR_PACKAGE', `function "${functionName}" of ${library} cannot be called: ${reason}`);
+  return new RfaasError(
+    'RFAAS_ERR_PACKAGE',
+    `function "${functionName}" of ${library} cannot be called: ${reason}`,
+  );
 }

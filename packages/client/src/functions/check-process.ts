@@ -23,7 +23,10 @@ async function main(): Promise<void> {
     outputBytes: order.outputBytes,
   });
   const microseconds = Number(process.hrtime.bigint() - start) / 1000;
-  writeSync(3, JSON.stringify({ returned, microseconds, outputBase64: Buffer.from(output).toString('base64') }));
+  writeSync(
+    3,
+    JSON.stringify({ returned, microseconds, outputBase64: Buffer.from(output).toString('base64') }),
+  );
 }
 
 await main();

@@ -22,7 +22,9 @@ const MAP_FIXED = 0x10;
  *
  * A function that crashes takes the process with it: call this in a process that may die.
  */
-export async function callNativeFunction(call: NativeCall): Promise<{ returned: number; output: Uint8Array }> {
+export async function callNativeFunction(
+  call: NativeCall,
+): Promise<{ returned: number; output: Uint8Array }> {
   // An empty path opens the process itself, whose C library has mmap.
   open({ library: 'process', path: '' });
   open({ library: 'package', path: call.library });

@@ -68,14 +68,21 @@ function functionsOf(name: string, bytes: Uint8Array): string[] {
     return elfFunctionNames(bytes);
   } catch (error) {
     if (!(error instanceof RfaasError)) throw error;
-    throw new RfaasError(error.code, `library ${name}: ${error.message}`, { cause: error, details: error.details });
+    throw new RfaasError(error.code, `library ${name}: ${error.message}`, {
+      cause: error,
+      details: error.details,
+    });
   }
 }
 
 async function readModule(module: string | URL | ModuleText): Promise<FunctionPackage> {
   const isText = typeof module === 'object' && 'source' in module;
   const text = isText
-    ? { source: module.source, name: module.name ?? 'module.js', directory: module.directory ?? process.cwd() }
+    ? {
+        source: module.source,
+        name: module.name ?? 'module.js',
+        directory: module.directory ?? process.cwd(),
+      }
     : await readModuleText(pathOf(module));
   const bytes = new TextEncoder().encode(await bundleModule(text));
   return { kind: 'javascript', name: shortName(text.name), bytes, sha256: sha256Of(bytes) };
