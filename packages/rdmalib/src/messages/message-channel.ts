@@ -1,4 +1,4 @@
-import { InvalidArgumentError, RdmaError } from '../errors.ts';
+import { ClosedError, InvalidArgumentError, RdmaError } from '../errors.ts';
 import { closedError } from '../native/native-error.ts';
 import type { ConnectionRequest } from '../transport/connection.ts';
 import type { DisconnectReason, Endpoint } from '../transport/endpoint.ts';
@@ -177,7 +177,10 @@ export class MessageChannel implements AsyncDisposable {
         this.#drain();
         await this.#link.readable();
       } catch (error) {
-        // The end of the channel closes the queue under our wait; that is no failure.
+        if (error instanceof ClosedError) {
+          // The end of the channel or of the domain closes the queue under our wait; `disconnected` tells which.
+          return;
+        }
         await this.#finish({
           kind: 'failed',
           error: error instanceof Error ? error : new Error(String(error)),
@@ -194,7 +197,10 @@ export class MessageChannel implements AsyncDisposable {
         this.#drain();
       }
     } catch (error) {
-      end = { kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) };
+      // With the protection domain closed the queue is gone, and what arrived with it.
+      if (!(error instanceof ClosedError)) {
+        end = { kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) };
+      }
     }
     await this.#finish(end);
   }

@@ -1,28 +1,43 @@
 import { viewNativeMemory } from './koffi-backend.ts';
 import type { NativeFunction } from './native-library.ts';
 
-interface Mapping {
+interface Range {
+  address: number;
+  mappedLength: number;
   readonly unmap: NativeFunction;
-  readonly address: number;
-  readonly mappedLength: number;
 }
 
 // A view cannot be detached and reading unmapped memory crashes: address space goes back only when nothing can see it.
-const collected = new FinalizationRegistry<Mapping>(({ unmap, address, mappedLength }) => {
-  unmap(address, mappedLength);
+const collected = new FinalizationRegistry<Range>(({ unmap, address, mappedLength }) => {
+  if (mappedLength > 0) {
+    unmap(address, mappedLength);
+  }
 });
 
+// A buffer keeps its mapping alive, and with it the address space; the mapping does not keep the buffer.
+const mappingOfBuffer = new WeakMap<ArrayBuffer, MappedMemory>();
+
 /**
- * A view of native memory whose address space is released once the view and everything made from it was collected.
- * Whoever calls it keeps the result for as long as native code may use the memory.
+ * A stretch of address space that native code mapped for us, released when this object and every view of it were
+ * collected. Whoever makes one keeps it for as long as native code may use the memory.
  */
-export function viewMappedMemory(
-  unmap: NativeFunction,
-  address: number,
-  byteLength: number,
-  mappedLength: number,
-): Uint8Array {
-  const buffer = viewNativeMemory(address, byteLength);
-  collected.register(buffer, { unmap, address, mappedLength });
-  return new Uint8Array(buffer);
+export class MappedMemory {
+  readonly #range: Range;
+
+  constructor(unmap: NativeFunction) {
+    this.#range = { address: 0, mappedLength: 0, unmap };
+    collected.register(this, this.#range);
+  }
+
+  /** Says what to release. Without it nothing is. */
+  release(address: number, mappedLength: number): void {
+    this.#range.address = address;
+    this.#range.mappedLength = mappedLength;
+  }
+
+  view(address: number, byteLength: number): Uint8Array {
+    const buffer = viewNativeMemory(address, byteLength);
+    mappingOfBuffer.set(buffer, this);
+    return new Uint8Array(buffer);
+  }
 }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../errors.ts';
 import type { MemoryOptions, MemoryRegion, RemoteMemory } from '../transport/memory-region.ts';
-import { viewMappedMemory } from './mapped-memory.ts';
+import { MappedMemory } from './mapped-memory.ts';
 import { closedError } from './native-error.ts';
 import type { NativeProtectionDomain } from './native-protection-domain.ts';
 import type { Shim } from './shim.ts';
@@ -42,7 +42,9 @@ export class NativeMemoryRegion implements MemoryRegion {
     this.#handle = handle;
     this.#address = Number(word(regionInfoWord.address));
     const mappedLength = Number(word(regionInfoWord.mappedLength));
-    this.#bytes = viewMappedMemory(shim.call.shim_unmap, this.#address, options.byteLength, mappedLength);
+    const mapping = new MappedMemory(shim.call.shim_unmap);
+    mapping.release(this.#address, mappedLength);
+    this.#bytes = mapping.view(this.#address, options.byteLength);
   }
 
   get bytes(): Uint8Array {

@@ -1,5 +1,5 @@
 import type { RemoteMemory, RemoteTarget } from '../transport/memory-region.ts';
-import { viewMappedMemory } from './mapped-memory.ts';
+import { MappedMemory } from './mapped-memory.ts';
 import type { Shim } from './shim.ts';
 
 /** A remote target that knows its endpoint. */
@@ -17,7 +17,8 @@ export interface MappedTarget {
 export class RemoteTargets {
   readonly #shim: Shim;
   readonly #endpointId: number;
-  // One view per native target: the view's collection releases the address space, and it lives as long as the endpoint.
+  // A region is mapped once, whatever number of targets begin in it: one mapping for each key.
+  readonly #mappings = new Map<bigint, MappedMemory>();
   readonly #mapped = new Map<number, MappedTarget>();
 
   constructor(shim: Shim, endpointId: number) {
@@ -34,21 +35,36 @@ export class RemoteTargets {
 
   map(handle: number, target: NativeRemoteTarget): MappedTarget {
     const known = this.#mapped.get(target.index);
-    return known ?? this.#mapNative(handle, target.index, target.memory.byteLength);
+    if (known !== undefined && known.bytes.byteLength >= target.memory.byteLength) {
+      return { address: known.address, bytes: known.bytes.subarray(0, target.memory.byteLength) };
+    }
+    const mapped = this.#mapNative(handle, target);
+    this.#mapped.set(target.index, mapped);
+    return mapped;
   }
 
   /** The endpoint is closed: what callers kept reads zeros and is released when they let go. */
   forgetViews(): void {
     this.#mapped.clear();
+    this.#mappings.clear();
   }
 
-  #mapNative(handle: number, index: number, byteLength: number): MappedTarget {
+  #mapNative(handle: number, target: NativeRemoteTarget): MappedTarget {
+    const { rkey, byteLength } = target.memory;
     const words = new BigUint64Array(2);
     const { shim_endpoint_map: map, shim_unmap: unmap } = this.#shim.call;
-    this.#shim.check(map(handle, index, words.subarray(0, 1), words.subarray(1, 2)), 'shim_endpoint_map');
+    this.#shim.check(
+      map(handle, target.index, words.subarray(0, 1), words.subarray(1, 2)),
+      'shim_endpoint_map',
+    );
     const address = Number(words[0]);
-    const mapped = { address, bytes: viewMappedMemory(unmap, address, byteLength, Number(words[1])) };
-    this.#mapped.set(index, mapped);
-    return mapped;
+    const mappedLength = Number(words[1]);
+    const mapping = this.#mappings.get(rkey) ?? new MappedMemory(unmap);
+    this.#mappings.set(rkey, mapping);
+    if (mappedLength > 0) {
+      // A target that begins inside the region has no length of its own: the region's start owns the mapping.
+      mapping.release(address, mappedLength);
+    }
+    return { address, bytes: mapping.view(address, byteLength) };
   }
 }
