@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A whole hot invocation in C: both loops over a fabric, an echo function, two processes, no JavaScript. What an SDK
+ * adds is the difference to this.
+ *
+ *   invocation_latency LIBRARY PROCESSOR PROCESSOR BYTES INVOCATIONS [mapped]
+ */
+#define _GNU_SOURCE
+#include "invocation_pair.h"
+#include "samples.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#define WARM_UP 10000u
+
+static uint32_t echo(void *input, uint32_t bytes, void *output) {
+  memcpy(output, input, bytes);
+  return bytes;
+}
+
+static const rfaas_function functions[] = {echo};
+
+static void run_server(int port_pipe, uint64_t bytes) {
+  struct pair_server server;
+  open_server(&server, bytes, port_pipe, functions, 1);
+  int result = RFAAS_SERVE_IDLE;
+  while (result == RFAAS_SERVE_IDLE) {
+    result = rfaas_serve(server.index);
+  }
+  exit(result == RFAAS_SERVE_DISCONNECTED ? 0 : 1);
+}
+
+int main(int argc, char **argv) {
+  if (argc < 6 || argc > 7) {
+    fprintf(stderr, "usage: invocation_latency LIBRARY PROCESSOR PROCESSOR BYTES INVOCATIONS [mapped]\n");
+    return 2;
+  }
+  load_fabric(argv[1]);
+  int here = (int)number_argument(argv[2], "processor");
+  int there = (int)number_argument(argv[3], "processor");
+  uint64_t bytes = (uint64_t)number_argument(argv[4], "bytes");
+  uint64_t count = (uint64_t)number_argument(argv[5], "invocations") + 1;
+  int ports[2];
+  if (pipe(ports) != 0) {
+    perror("pipe");
+    return 1;
+  }
+  pid_t other = fork();
+  if (other == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    pin_to(there);
+    run_server(ports[1], bytes);
+  }
+  close(ports[1]);
+  pin_to(here);
+  struct pair_client client;
+  open_client(&client, bytes, ports[0], argc == 7);
+  uint64_t *samples = calloc(count, sizeof *samples);
+  uint64_t before = rfaas_ticks();
+  for (uint64_t i = 0; samples != NULL && i < WARM_UP + count; i++) {
+    client.context->invocation_id = (uint32_t)(i * PAIR_SLOTS) & 0xffffu;
+    int result = rfaas_invoke(client.index);
+    if (result != RFAAS_REPLIED || client.context->status != RFAAS_OK) {
+      fprintf(stderr, "invocation %llu: result %d, status %u\n", (unsigned long long)i, result, client.context->status);
+      return 1;
+    }
+    uint64_t now = rfaas_ticks();
+    if (i >= WARM_UP) {
+      samples[i - WARM_UP] = now - before;
+    }
+    before = now;
+  }
+  print_samples("invocation", samples, count);
+  free(samples);
+  require(fabric.domain_close(client.side.domain), "close");
+  waitpid(other, NULL, 0);
+  return 0;
+}
