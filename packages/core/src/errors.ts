@@ -23,7 +23,11 @@ export const rfaasErrors = {
   RFAAS_ERR_ALLOCATION_FAILED: describe(11, 500, 'An executor could not be started or did not get ready.'),
   RFAAS_ERR_ALLOCATION_UNKNOWN: describe(12, 404, 'No allocation with this identifier is running.'),
   RFAAS_ERR_FUNCTION_NOT_FOUND: describe(13, 404, 'The function package has no function of this name.'),
-  RFAAS_ERR_FUNCTION_FAILED: describe(14, 500, 'The function threw, rejected or returned an impossible length.'),
+  RFAAS_ERR_FUNCTION_FAILED: describe(
+    14,
+    500,
+    'The function threw, rejected or returned an impossible length.',
+  ),
   RFAAS_ERR_PACKAGE: describe(15, 422, 'A function package is damaged, of another kind, or does not load.'),
   RFAAS_ERR_INPUT_TOO_LARGE: describe(16, 413, 'An input is larger than the slot of the executor.'),
   RFAAS_ERR_OUTPUT_TOO_LARGE: describe(17, 413, 'An output is larger than the buffer made for it.'),
@@ -99,10 +103,28 @@ export function refusalCode(wire: number): RfaasErrorCode {
 /** The message body of `refused` for an error: anything that is no {@link RfaasError} becomes `RFAAS_ERR_INTERNAL`. */
 export function refusalOf(error: unknown): { readonly code: number; readonly text: string } {
   const code = error instanceof RfaasError ? error.code : 'RFAAS_ERR_INTERNAL';
-  return { code: refusalNumber(code), text: error instanceof Error ? error.message : String(error) };
+  return { code: refusalNumber(code), text: errorMessage(error) };
 }
 
 /** The error that a peer's `refused` stands for. */
 export function refusalError(refusal: { readonly code: number; readonly text: string }): RfaasError {
   return new RfaasError(refusalCode(refusal.code), refusal.text, { details: { refusedByPeer: true } });
+}
+
+/** What a thrown value says, whatever it is. Works for errors of other realms too, which are no `instanceof Error`. */
+export function errorMessage(error: unknown): string {
+  const message = propertyOf(error, 'message');
+  return typeof message === 'string' ? message : String(error);
+}
+
+/** The code of a thrown value, such as `ENOENT`, `RDMA_ERR_TIMEOUT` or `RFAAS_ERR_USAGE`, if it has one. */
+export function errorCode(error: unknown): string | undefined {
+  const code = propertyOf(error, 'code');
+  return typeof code === 'string' ? code : undefined;
+}
+
+function propertyOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && name in value
+    ? (value as Readonly<Record<string, unknown>>)[name]
+    : undefined;
 }

@@ -5,7 +5,9 @@ import { packageKinds } from './messages/allocation-messages.ts';
 import { maxSlots } from './messages/invocation.ts';
 
 function hexDigits(bytes: number): z.ZodString {
-  return z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`), `expected ${2 * bytes} lower-case hexadecimal digits`);
+  return z
+    .string()
+    .regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`), `expected ${2 * bytes} lower-case hexadecimal digits`);
 }
 
 /** What an executor process is started for: one JSON line on its standard input, never its arguments. */
@@ -58,11 +60,16 @@ export function parseAssignment(line: string): ExecutorAssignment {
   try {
     value = JSON.parse(line);
   } catch (error) {
-    throw new RfaasError('RFAAS_ERR_PROTOCOL', 'executor assignment on standard input is not JSON', { cause: error });
+    throw new RfaasError('RFAAS_ERR_PROTOCOL', 'executor assignment on standard input is not JSON', {
+      cause: error,
+    });
   }
   const parsed = executorAssignment.safeParse(value);
   if (!parsed.success) {
-    throw new RfaasError('RFAAS_ERR_PROTOCOL', `executor assignment on standard input: ${z.prettifyError(parsed.error)}`);
+    throw new RfaasError(
+      'RFAAS_ERR_PROTOCOL',
+      `executor assignment on standard input: ${z.prettifyError(parsed.error)}`,
+    );
   }
   return parsed.data;
 }

@@ -1,5 +1,5 @@
 import { redact } from '../config/redact.ts';
-import { RfaasError } from '../errors.ts';
+import { errorCode, errorMessage, RfaasError } from '../errors.ts';
 import type { Environment } from '../security/key-files.ts';
 
 /** What a program gets from its process. */
@@ -53,17 +53,15 @@ export async function runMain(main: (context: MainContext) => Promise<number | v
 /** The exit code for an error. */
 export function exitCodeOf(error: unknown): number {
   const isUsage =
-    error instanceof RfaasError && (error.code === 'RFAAS_ERR_USAGE' || error.code === 'RFAAS_ERR_CONFIGURATION');
+    error instanceof RfaasError &&
+    (error.code === 'RFAAS_ERR_USAGE' || error.code === 'RFAAS_ERR_CONFIGURATION');
   return isUsage ? exitCodes.usage : exitCodes.failure;
 }
 
 /** The line that tells a person of an error: no stack, with its code. */
 export function formatFailure(error: unknown): string {
-  if (!(error instanceof Error)) {
-    return `error: ${String(error)}`;
-  }
-  const code = 'code' in error && typeof error.code === 'string' ? ` [${error.code}]` : '';
-  return `error: ${error.message}${code}`;
+  const code = errorCode(error);
+  return `error: ${errorMessage(error)}${code === undefined ? '' : ` [${code}]`}`;
 }
 
 /** What a server says on standard output when it is ready. */

@@ -30,16 +30,24 @@ const settings = z.strictObject({
   cores: z
     .union([coreCount, z.array(z.int().min(0).max(65_535)).min(1)])
     .optional()
-    .describe('How many cores to lease out, or the numbers of the processors; default: all that this process may use'),
+    .describe(
+      'How many cores to lease out, or the numbers of the processors; default: all that this process may use',
+    ),
   memory: mebibytes.optional().describe("Memory to lease out in MiB; default: the host's"),
   gpus: z.int().min(0).default(0),
-  peer_timeout_ms: milliseconds.default(15_000).describe('A resource manager that says nothing for this long is gone'),
+  peer_timeout_ms: milliseconds
+    .default(15_000)
+    .describe('A resource manager that says nothing for this long is gone'),
 });
 
 const executorSettings = z.strictObject({
   use_docker: z.boolean().optional(),
   sandbox_type: z.enum(sandboxTypes).optional(),
-  repetitions: z.int().min(0).optional().describe('Accepted and ignored: executors end when they are told to'),
+  repetitions: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('Accepted and ignored: executors end when they are told to'),
   warmup_iters: z.int().min(0).optional().describe('Accepted and ignored: executors warm up by themselves'),
   pin_threads: z.boolean().default(false).describe('Bind each worker thread to its own core'),
   max_inline_data: z.int().min(0).optional().describe('Accepted and ignored: known from the transport'),
@@ -47,7 +55,9 @@ const executorSettings = z.strictObject({
   modules: filePath.optional().describe('The folder from which JavaScript functions may import'),
   flush_ms: milliseconds.default(100).describe('How often an executor adds up what it used'),
   start_timeout_ms: milliseconds.default(10_000).describe('How long an executor may take to get ready'),
-  stop_timeout_ms: milliseconds.default(1000).describe('How long an executor may take to end before it is killed'),
+  stop_timeout_ms: milliseconds
+    .default(1000)
+    .describe('How long an executor may take to end before it is killed'),
 });
 
 /** The keys of `executor_manager.json` as they stand in the file. */
@@ -55,7 +65,10 @@ export const executorManagerFile = z.strictObject({
   $schema: schemaReference,
   config: settings,
   executor: executorSettings.prefault({}),
-  'sandbox-configuration': z.array(z.unknown()).optional().describe('Accepted and ignored: for container sandboxes'),
+  'sandbox-configuration': z
+    .array(z.unknown())
+    .optional()
+    .describe('Accepted and ignored: for container sandboxes'),
 });
 
 /** `executor_manager.json`: the reference's keys and ours. */

@@ -22,7 +22,9 @@ export const milliseconds = z
   .describe('Milliseconds');
 
 /** The reference's shared secret, which is accepted and has no effect: keys come from files. */
-export const ignoredSecret = z.int().describe('Accepted and ignored: keys come from files or the environment');
+export const ignoredSecret = z
+  .int()
+  .describe('Accepted and ignored: keys come from files or the environment');
 
 /** The name of a node or tenant: it appears in messages, logs and file names. */
 export const entityName = z

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { RfaasError } from '../errors.ts';
+import { errorMessage, RfaasError } from '../errors.ts';
 
 /**
  * Reads a JSON configuration file through its schema.
@@ -13,7 +13,7 @@ export function readConfig<S extends z.ZodType>(path: string, schema: S): z.outp
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw configurationError(path, `cannot be read: ${error instanceof Error ? error.message : String(error)}`, error);
+    throw configurationError(path, `cannot be read: ${errorMessage(error)}`, error);
   }
   return parseConfig(text, path, schema);
 }
@@ -24,7 +24,7 @@ export function parseConfig<S extends z.ZodType>(text: string, origin: string, s
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw configurationError(origin, `is not JSON: ${error instanceof Error ? error.message : String(error)}`, error);
+    throw configurationError(origin, `is not JSON: ${errorMessage(error)}`, error);
   }
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
@@ -41,5 +41,8 @@ export function resolveConfigPath(configFile: string, path: string | undefined):
 }
 
 function configurationError(path: string, text: string, cause: unknown): RfaasError {
-  return new RfaasError('RFAAS_ERR_CONFIGURATION', `configuration file ${path} ${text}`, { cause, details: { path } });
+  return new RfaasError('RFAAS_ERR_CONFIGURATION', `configuration file ${path} ${text}`, {
+    cause,
+    details: { path },
+  });
 }

@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { entityName, filePath, ignoredSecret, milliseconds, port, schemaReference, transportUrl } from './fields.ts';
+import {
+  entityName,
+  filePath,
+  ignoredSecret,
+  milliseconds,
+  port,
+  schemaReference,
+  transportUrl,
+} from './fields.ts';
 import { listenUrl } from './transport-config.ts';
 
 const settings = z.strictObject({
@@ -7,7 +15,11 @@ const settings = z.strictObject({
   rdma_device_port: port.default(0),
   http_network_address: z.string().default('').describe('Address of the HTTP interface; empty: 127.0.0.1'),
   http_network_port: port.default(0),
-  'rdma-threads': z.int().min(1).optional().describe('Accepted and ignored: one event loop serves all connections'),
+  'rdma-threads': z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Accepted and ignored: one event loop serves all connections'),
   'rdma-secret': ignoredSecret.optional(),
   'rdma-sleep': z.boolean().optional().describe('Accepted and ignored: an idle server always sleeps'),
   'allow-oversubscription': z.literal(false).optional().describe('Cores are never granted twice'),
@@ -48,7 +60,10 @@ export const resourceManagerConfig = resourceManagerFile.transform(({ config }) 
 export type ResourceManagerConfig = z.output<typeof resourceManagerConfig>;
 
 /** A sentence for each secret of the reference's files that is there and has no effect. */
-export function ignoredKeyWarnings(config: Readonly<Record<string, unknown>>, names: readonly string[]): string[] {
+export function ignoredKeyWarnings(
+  config: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+): string[] {
   return names
     .filter((name) => config[name] !== undefined)
     .map((name) => `configuration key "${name}" is ignored: keys come from key files or the environment`);

@@ -89,7 +89,9 @@ class ElfFile {
     }
     const type = this.#view.getUint16(16, true);
     if (type !== typeShared) {
-      throw packageError(`it is an ELF file of type ${type}, not a shared library; link it with -shared -fPIC`);
+      throw packageError(
+        `it is an ELF file of type ${type}, not a shared library; link it with -shared -fPIC`,
+      );
     }
     if (this.#bytes.byteLength < 64) {
       throw damaged('it ends inside its header');

@@ -1,3 +1,5 @@
+import { errorCode, errorMessage } from '../errors.ts';
+
 /** How much is logged: each level includes those in front of it. */
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
 
@@ -26,12 +28,13 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
-/** An error as fields of a log entry: message, code and the chain of causes, without stack traces. */
+/** An error as fields of a log entry: message, code and what it was caused by, without stack traces. */
 export function errorFields(error: unknown): LogFields {
-  if (!(error instanceof Error)) {
-    return { error: String(error) };
-  }
-  const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {};
-  const cause = error.cause === undefined ? {} : { cause: errorFields(error.cause)['error'] };
-  return { error: error.message, ...code, ...cause };
+  const code = errorCode(error);
+  const cause = typeof error === 'object' && error !== null && 'cause' in error ? error.cause : undefined;
+  return {
+    error: errorMessage(error),
+    ...(code === undefined ? {} : { code }),
+    ...(cause === undefined ? {} : { cause: errorMessage(cause) }),
+  };
 }

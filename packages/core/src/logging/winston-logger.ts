@@ -57,7 +57,9 @@ function jsonLines(): winston.Logform.Format {
 
 function prettyLines(): winston.Logform.Format {
   return winston.format.printf(({ timestamp, level, message, ...fields }) => {
-    const facts = Object.entries(fields).map(([name, value]) => ` ${name}=${JSON.stringify(value, replaceUnprintable)}`);
+    const facts = Object.entries(fields).map(
+      ([name, value]) => ` ${name}=${JSON.stringify(value, replaceUnprintable)}`,
+    );
     return `${String(timestamp).slice(11, 23)} ${level.padEnd(5)} ${String(message)}${facts.join('')}`;
   });
 }

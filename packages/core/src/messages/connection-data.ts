@@ -83,7 +83,10 @@ export type DecodedConnectionData =
 
 /** Reads private data, which may be longer than it was sent: transports pad with zeros. Never throws. */
 export function decodeConnectionData(privateData: Uint8Array): DecodedConnectionData {
-  if (privateData.byteLength < connectionDataBytes || privateData.subarray(connectionDataBytes).some((b) => b !== 0)) {
+  if (
+    privateData.byteLength < connectionDataBytes ||
+    privateData.subarray(connectionDataBytes).some((b) => b !== 0)
+  ) {
     return { ok: false, reason: 'garbage', text: `${privateData.byteLength} bytes of private data` };
   }
   const fields = connectionLayout.read(viewOf(privateData), 0);
@@ -91,7 +94,11 @@ export function decodeConnectionData(privateData: Uint8Array): DecodedConnection
     return { ok: false, reason: 'garbage', text: `private data begins with 0x${fields.magic.toString(16)}` };
   }
   if (fields.version !== protocolVersion) {
-    return { ok: false, reason: 'version', text: `peer has version ${fields.version}, this side ${protocolVersion}` };
+    return {
+      ok: false,
+      reason: 'version',
+      text: `peer has version ${fields.version}, this side ${protocolVersion}`,
+    };
   }
   const role = connectionRoles[fields.role - 1];
   if (role === undefined) {
@@ -128,7 +135,9 @@ export function decodeRejection(privateData: Uint8Array): Rejection | undefined 
   }
   const fields = rejectionLayout.read(viewOf(privateData), 0);
   const reason = rejectionReasons[fields.reason - 1];
-  return fields.magic === connectionMagic && reason !== undefined ? { version: fields.version, reason } : undefined;
+  return fields.magic === connectionMagic && reason !== undefined
+    ? { version: fields.version, reason }
+    : undefined;
 }
 
 /** The error for a connection that was rejected with `privateData`; `what` says what was attempted, on what. */
@@ -143,14 +152,29 @@ export function rejectionError(what: string, privateData: Uint8Array, cause?: un
         options,
       );
     case 'unauthorised':
-      return new RfaasError('RFAAS_ERR_UNAUTHORISED', `${what}: the peer does not know this secret or identifier`, options);
+      return new RfaasError(
+        'RFAAS_ERR_UNAUTHORISED',
+        `${what}: the peer does not know this secret or identifier`,
+        options,
+      );
     case 'busy':
-      return new RfaasError('RFAAS_ERR_BUSY', `${what}: the peer has no room for another connection; try again`, options);
+      return new RfaasError(
+        'RFAAS_ERR_BUSY',
+        `${what}: the peer has no room for another connection; try again`,
+        options,
+      );
     case 'role':
     case 'garbage':
-      return new RfaasError('RFAAS_ERR_PROTOCOL', `${what}: the peer serves no such connection; is it the right port?`, options);
+      return new RfaasError(
+        'RFAAS_ERR_PROTOCOL',
+        `${what}: the peer serves no such connection; is it the right port?`,
+        options,
+      );
     case undefined:
-      return new RfaasError('RFAAS_ERR_PROTOCOL', `${what}: rejected, and not by rFaaS; is it the right port?`, options);
+      return new RfaasError(
+        'RFAAS_ERR_PROTOCOL',
+        `${what}: rejected, and not by rFaaS; is it the right port?`,
+        options,
+      );
   }
 }
-

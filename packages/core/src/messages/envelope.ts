@@ -36,11 +36,17 @@ export interface Envelope {
  */
 export function readEnvelope(message: DataView): Envelope {
   if (message.byteLength < envelopeLayout.byteLength) {
-    throw new RfaasError('RFAAS_ERR_PROTOCOL', `message of ${message.byteLength} bytes is shorter than its envelope`);
+    throw new RfaasError(
+      'RFAAS_ERR_PROTOCOL',
+      `message of ${message.byteLength} bytes is shorter than its envelope`,
+    );
   }
   const envelope = envelopeLayout.read(message, 0);
   if (envelope.magic !== messageMagic) {
-    throw new RfaasError('RFAAS_ERR_PROTOCOL', `message begins with 0x${envelope.magic.toString(16)}, not with rFaM`);
+    throw new RfaasError(
+      'RFAAS_ERR_PROTOCOL',
+      `message begins with 0x${envelope.magic.toString(16)}, not with rFaM`,
+    );
   }
   if (envelope.version !== protocolVersion) {
     throw new RfaasError(

@@ -195,7 +195,9 @@ export function bytesUpTo(capacity: number): FieldType<Uint8Array> {
         throw valueError(`at most ${capacity} bytes`, `${value.byteLength} bytes`);
       }
       view.setUint16(offset, value.byteLength, true);
-      bytesAt(view, offset + 2, capacity).fill(0).set(value);
+      bytesAt(view, offset + 2, capacity)
+        .fill(0)
+        .set(value);
     },
   };
 }
@@ -212,7 +214,10 @@ export function hex(byteLength: number): FieldType<string> {
     write(view, offset, value) {
       if (typeof value !== 'string' || value.length !== 2 * byteLength || !/^[0-9a-f]*$/.test(value)) {
         // The value may be a secret: only its length is told.
-        throw valueError(`${2 * byteLength} lower-case hexadecimal digits`, `${String(value).length} characters`);
+        throw valueError(
+          `${2 * byteLength} lower-case hexadecimal digits`,
+          `${String(value).length} characters`,
+        );
       }
       bytesAt(view, offset, byteLength).set(Buffer.from(value, 'hex'));
     },

@@ -71,7 +71,10 @@ export function replyImmediate(invocationId: number, status: number): number {
 }
 
 /** The parts of a reply's immediate. */
-export function parseReplyImmediate(immediate: number): { readonly invocationId: number; readonly status: number } {
+export function parseReplyImmediate(immediate: number): {
+  readonly invocationId: number;
+  readonly status: number;
+} {
   return { invocationId: (immediate >>> 16) & 0xffff, status: immediate & 0xffff };
 }
 

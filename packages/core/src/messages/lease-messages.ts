@@ -78,7 +78,13 @@ export const usageRequest = defineRecord({ leaseId: hex(16) });
 export const usage = defineRecord({ leaseId: hex(16), usage: nested('usage', usageRecord) });
 
 /** Why a lease ends. */
-export const leaseEndReasons = ['released', 'expired', 'client-gone', 'node-removed', 'manager-stopping'] as const;
+export const leaseEndReasons = [
+  'released',
+  'expired',
+  'client-gone',
+  'node-removed',
+  'manager-stopping',
+] as const;
 
 /** Why a lease ends. */
 export type LeaseEndReason = (typeof leaseEndReasons)[number];

@@ -24,7 +24,7 @@ const kindsByNumber = new Map<number, MessageKind>(
 
 // Kind and layout go together in the table, which the compiler cannot follow through a lookup by a union.
 function layoutOf(kind: MessageKind): RecordLayout<object> {
-  return messageTable[kind].layout as unknown as RecordLayout<object>;
+  return messageTable[kind].layout;
 }
 
 /**
@@ -57,7 +57,10 @@ export function encodeMessage(message: OutgoingMessage, correlation = 0): Uint8A
  */
 export function decodeMessage(bytes: Uint8Array): Message {
   if (bytes.byteLength > maxMessageBytes) {
-    throw new RfaasError('RFAAS_ERR_PROTOCOL', `message of ${bytes.byteLength} bytes, ${maxMessageBytes} are allowed`);
+    throw new RfaasError(
+      'RFAAS_ERR_PROTOCOL',
+      `message of ${bytes.byteLength} bytes, ${maxMessageBytes} are allowed`,
+    );
   }
   const view = viewOf(bytes);
   const envelope = readEnvelope(view);
@@ -68,7 +71,10 @@ export function decodeMessage(bytes: Uint8Array): Message {
   const layout = layoutOf(kind);
   const expected = envelopeLayout.byteLength + layout.byteLength;
   if (bytes.byteLength !== expected) {
-    throw new RfaasError('RFAAS_ERR_PROTOCOL', `message ${kind} has ${bytes.byteLength} bytes instead of ${expected}`);
+    throw new RfaasError(
+      'RFAAS_ERR_PROTOCOL',
+      `message ${kind} has ${bytes.byteLength} bytes instead of ${expected}`,
+    );
   }
   const fields = inMessage(kind, () => layout.read(view, envelopeLayout.byteLength));
   return { kind, correlation: envelope.correlation, ...fields } as Message;
@@ -96,6 +102,8 @@ function inMessage<T>(kind: MessageKind, action: () => T): T {
     if (!(error instanceof RfaasError)) {
       throw error;
     }
-    throw new RfaasError(error.code, `message ${kind}, ${error.message}`, { details: { ...error.details, message: kind } });
+    throw new RfaasError(error.code, `message ${kind}, ${error.message}`, {
+      details: { ...error.details, message: kind },
+    });
   }
 }

@@ -49,7 +49,10 @@ export function defineRecord<const F extends RecordFields>(fields: F): RecordLay
     },
     decode(bytes) {
       if (bytes.byteLength !== byteLength) {
-        throw new RfaasError('RFAAS_ERR_PROTOCOL', `record of ${bytes.byteLength} bytes instead of ${byteLength}`);
+        throw new RfaasError(
+          'RFAAS_ERR_PROTOCOL',
+          `record of ${bytes.byteLength} bytes instead of ${byteLength}`,
+        );
       }
       return layout.read(viewOf(bytes), 0);
     },
@@ -94,6 +97,8 @@ function inField<T>(name: string, action: () => T): T {
     if (!(error instanceof RfaasError)) {
       throw error;
     }
-    throw new RfaasError(error.code, `field ${name}: ${error.message}`, { details: { ...error.details, field: name } });
+    throw new RfaasError(error.code, `field ${name}: ${error.message}`, {
+      details: { ...error.details, field: name },
+    });
   }
 }

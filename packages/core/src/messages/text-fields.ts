@@ -5,8 +5,8 @@ import { protocolError } from './field-types.ts';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-// C0 and C1 controls and DEL: they would let a peer's name move the cursor of whoever reads the log.
-const controlCharacters = /[\u0000-\u001f\u007f-\u009f]/;
+// Controls (C0, DEL, C1) would let a peer's name move the cursor of whoever reads the log.
+const controlCharacters = /\p{Cc}/u;
 
 /** UTF-8 in a fixed width, zero-padded: too long a value is refused. */
 export function text(byteLength: number): FieldType<string> {
@@ -68,14 +68,13 @@ export function clipText(value: string, byteLength: number): string {
     // Decoding again replaces halves of surrogate pairs, which UTF-8 cannot hold.
     return decoder.decode(encoded);
   }
-  const ellipsis = encoder.encode('…').byteLength;
-  let end = Math.max(0, byteLength - ellipsis);
+  const ellipsis = byteLength >= 3 ? '…' : '';
+  let end = byteLength - encoder.encode(ellipsis).byteLength;
   // 10xxxxxx continues a character: the cut goes in front of the character it belongs to.
   while (end > 0 && ((encoded[end] ?? 0) & 0xc0) === 0x80) {
     end -= 1;
   }
-  const kept = decoder.decode(encoded.subarray(0, end));
-  return byteLength >= ellipsis ? `${kept}…` : kept;
+  return decoder.decode(encoded.subarray(0, end)) + ellipsis;
 }
 
 function encodeText(value: string): Uint8Array {

@@ -66,7 +66,10 @@ export interface Authenticated {
  *
  * @throws RfaasError `RFAAS_ERR_UNAUTHORISED` if the server does not hold the key, or the refusal that it sent
  */
-export async function authenticateClient(port: MessagePort, options: ClientHandshakeOptions): Promise<Authenticated> {
+export async function authenticateClient(
+  port: MessagePort,
+  options: ClientHandshakeOptions,
+): Promise<Authenticated> {
   const clientNonce = options.nonce ?? randomBytes(32);
   const leaseId = options.leaseId ?? noId;
   const generation = options.generation ?? 0;
@@ -108,12 +111,18 @@ export async function authenticateClient(port: MessagePort, options: ClientHands
  * @throws RfaasError `RFAAS_ERR_UNAUTHORISED` if the client does not hold the key, `RFAAS_ERR_PROTOCOL` if it sends
  * something else than a handshake
  */
-export async function authenticateServer(port: MessagePort, options: ServerHandshakeOptions): Promise<Authenticated> {
+export async function authenticateServer(
+  port: MessagePort,
+  options: ServerHandshakeOptions,
+): Promise<Authenticated> {
   try {
     return await serve(port, options);
   } catch (error) {
     // A peer that has refused us, or that is gone, needs no refusal.
-    if (!(error instanceof RfaasError && (error.details['refusedByPeer'] || error.code === 'RFAAS_ERR_CLOSED'))) {
+    if (!(
+      error instanceof RfaasError &&
+      (error.details['refusedByPeer'] || error.code === 'RFAAS_ERR_CLOSED')
+    )) {
       await refuse(port, error);
     }
     throw error;
@@ -172,7 +181,10 @@ async function receiveKind<K extends MessageKind>(
 ): Promise<MessageOf<K>> {
   const bytes = await port.receive(signal === undefined ? {} : { signal });
   if (bytes === undefined) {
-    throw new RfaasError('RFAAS_ERR_CLOSED', `peer closed the connection during the handshake, before its ${kind}`);
+    throw new RfaasError(
+      'RFAAS_ERR_CLOSED',
+      `peer closed the connection during the handshake, before its ${kind}`,
+    );
   }
   return expectMessage(decodeMessage(bytes), kind);
 }

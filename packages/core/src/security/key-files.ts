@@ -1,7 +1,16 @@
-import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { RfaasError } from '../errors.ts';
+import { errorCode, errorMessage, RfaasError } from '../errors.ts';
 import { keyBytes } from './keys.ts';
 
 /** The environment, as `process.env`. */
@@ -26,7 +35,10 @@ export function parseKey(text: string, what = 'key'): Uint8Array {
   const trimmed = text.trim();
   const key = /^[0-9a-fA-F]{64}$/.test(trimmed) ? Buffer.from(trimmed, 'hex') : decodeBase64(trimmed);
   if (key?.byteLength !== keyBytes) {
-    throw new RfaasError('RFAAS_ERR_CONFIGURATION', `${what} is not ${keyBytes} bytes as 64 hexadecimal digits or base64`);
+    throw new RfaasError(
+      'RFAAS_ERR_CONFIGURATION',
+      `${what} is not ${keyBytes} bytes as 64 hexadecimal digits or base64`,
+    );
   }
   return new Uint8Array(key);
 }
@@ -50,7 +62,13 @@ export function readSecretFile(path: string, what: string): string {
   try {
     descriptor = openSync(path, constants.O_RDONLY);
   } catch (error) {
-    throw new RfaasError('RFAAS_ERR_CONFIGURATION', `cannot read ${what} from ${path}: ${reason(error)}`, { cause: error });
+    throw new RfaasError(
+      'RFAAS_ERR_CONFIGURATION',
+      `cannot read ${what} from ${path}: ${errorMessage(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
   try {
     // The opened file is checked, so that it cannot be exchanged between check and reading.
@@ -76,7 +94,10 @@ export function loadKey(source: KeySource): Uint8Array {
     return readKeyFile(source.file, source.what);
   }
   if (source.environmentValue !== undefined && source.environmentValue !== '') {
-    return parseKey(source.environmentValue, `${source.what} in ${source.environmentName ?? 'the environment'}`);
+    return parseKey(
+      source.environmentValue,
+      `${source.what} in ${source.environmentName ?? 'the environment'}`,
+    );
   }
   if (source.defaultFile !== undefined) {
     return readKeyFile(source.defaultFile, source.what);
@@ -102,10 +123,16 @@ export function createSecretFile(path: string, content: string, what: string): b
     }
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
+    if (errorCode(error) === 'EEXIST') {
       return false;
     }
-    throw new RfaasError('RFAAS_ERR_CONFIGURATION', `cannot write ${what} to ${path}: ${reason(error)}`, { cause: error });
+    throw new RfaasError(
+      'RFAAS_ERR_CONFIGURATION',
+      `cannot write ${what} to ${path}: ${errorMessage(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -129,11 +156,10 @@ export type DefaultKey = 'cluster' | { readonly node: string } | { readonly tena
 export function defaultKeyFile(env: Environment, key: DefaultKey): string {
   const name = key === 'cluster' ? 'cluster' : 'node' in key ? `node-${key.node}` : `tenant-${key.tenant}`;
   if (!/^[\w.@+-]+$/.test(name)) {
-    throw new RfaasError('RFAAS_ERR_USAGE', `name ${JSON.stringify(name)} cannot be a file's name: use letters, digits and . @ + - _`);
+    throw new RfaasError(
+      'RFAAS_ERR_USAGE',
+      `name ${JSON.stringify(name)} cannot be a file's name: use letters, digits and . @ + - _`,
+    );
   }
   return join(stateDirectory(env), 'keys', `${name}.key`);
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -64,7 +64,9 @@ export function open(key: Uint8Array, sealed: Uint8Array, context = ''): Uint8Ar
   try {
     return new Uint8Array(Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()]));
   } catch (error) {
-    throw new RfaasError('RFAAS_ERR_UNAUTHORISED', 'sealed value does not open with this key', { cause: error });
+    throw new RfaasError('RFAAS_ERR_UNAUTHORISED', 'sealed value does not open with this key', {
+      cause: error,
+    });
   }
 }
 

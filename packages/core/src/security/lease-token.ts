@@ -78,15 +78,19 @@ export interface VerificationContext {
 }
 
 /** Why a lease is not accepted. */
-export type LeaseRejection = 'malformed' | 'forged' | 'other-node' | 'other-incarnation' | 'not-yet-valid' | 'expired';
+export type LeaseRejection =
+  'malformed' | 'forged' | 'other-node' | 'other-incarnation' | 'not-yet-valid' | 'expired';
 
 /** The outcome of {@link verifyLease}. */
 export type LeaseVerification =
-  | { readonly ok: true; readonly lease: Lease }
-  | { readonly ok: false; readonly reason: LeaseRejection };
+  { readonly ok: true; readonly lease: Lease } | { readonly ok: false; readonly reason: LeaseRejection };
 
 /** Verifies a token without asking anyone. Never throws for bytes that a peer sent. */
-export function verifyLease(nodeKey: Uint8Array, token: Uint8Array, context: VerificationContext): LeaseVerification {
+export function verifyLease(
+  nodeKey: Uint8Array,
+  token: Uint8Array,
+  context: VerificationContext,
+): LeaseVerification {
   if (token.byteLength !== tokenLayout.byteLength) {
     return { ok: false, reason: 'malformed' };
   }

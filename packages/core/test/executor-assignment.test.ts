@@ -1,0 +1,41 @@
+import { describe, expect, test } from '@jest/globals';
+import { formatAssignment, parseAssignment, type ExecutorAssignment } from '../src/index.ts';
+
+const assignment: ExecutorAssignment = {
+  allocationId: 'a'.repeat(32),
+  secret: 'b'.repeat(32),
+  managerUrl: 'shm://1',
+  managerSecret: 'c'.repeat(32),
+  clientUrl: 'shm://2',
+  cpus: [0, 3],
+  threads: 2,
+  hotTimeoutMs: -1,
+  slots: 8,
+  inputBytes: 4096,
+  outputBytes: 4096,
+  packageKind: 'native',
+  packageName: 'options',
+  sha256: 'd'.repeat(64),
+  packageBytes: 1000,
+  flushMs: 100,
+  pinThreads: true,
+  logLevel: 'info',
+};
+
+describe('executor assignment', () => {
+  test('travels as one line', () => {
+    const line = formatAssignment(assignment);
+    expect(line.indexOf('\n')).toBe(line.length - 1);
+    expect(parseAssignment(line)).toEqual(assignment);
+  });
+
+  test.each([
+    ['no JSON', 'nonsense'],
+    ['an unknown key', JSON.stringify({ ...assignment, extra: 1 })],
+    ['a short secret', JSON.stringify({ ...assignment, secret: 'b' })],
+    ['slots that are no power of two', JSON.stringify({ ...assignment, slots: 6 })],
+    ['no thread', JSON.stringify({ ...assignment, threads: 0 })],
+  ])('%s is refused', (_what, line) => {
+    expect(() => parseAssignment(line)).toThrow(expect.objectContaining({ code: 'RFAAS_ERR_PROTOCOL' }));
+  });
+});
