@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compilerName, findProgram } from './requirements.mjs';
 import { endOfOutput, runCommand } from './run-command.mjs';
@@ -34,7 +34,11 @@ export async function runNativeTests(root, report) {
       continue;
     }
     const started = performance.now();
-    const run = await runCommand('make', ['-s', '-C', 'native-shims', target], { cwd: root, quiet: true });
+    const run = await runCommand(
+      'make',
+      ['-s', '-j', String(availableParallelism()), '-C', 'native-shims', target],
+      { cwd: root, quiet: true },
+    );
     report(`${run.ok ? 'PASS' : 'FAIL'} ${what} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
     if (run.ok) {
       result.passed += 1;

@@ -1,4 +1,5 @@
 // Everything between a fresh clone and running: plain Node, because nothing is installed yet when it starts.
+import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installationMismatch } from './installed-packages.mjs';
@@ -47,7 +48,12 @@ async function buildNativeLibraries(report) {
   const upToDate = await runCommand('make', ['-C', 'native-shims', '-q'], { cwd: root, quiet: true });
   if (upToDate.ok) return;
   report('Set-up 2/3: building the native libraries ...');
-  await step(report, 'make', ['-s', '-C', 'native-shims'], 'the compiler says above what it missed');
+  await step(
+    report,
+    'make',
+    ['-s', '-j', String(availableParallelism()), '-C', 'native-shims'],
+    'the compiler says above what it missed',
+  );
 }
 
 async function compileTypeScript(report) {

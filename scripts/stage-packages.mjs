@@ -33,7 +33,7 @@ function stageNative(root, source, output) {
   const staged = copyPackage(root, source, output);
   if (staged.manifest.name !== `@rfaas/native-${process.platform}-${process.arch}`) return staged; // built on such a machine
   const build = join(root, 'native-shims', 'build');
-  for (const file of readdirSync(build).filter((name) => /^lib[a-z_]+\.so$/.test(name))) {
+  for (const file of readdirSync(build).filter((name) => /^lib(rdmalib|rfaas)_[a-z_]+\.so$/.test(name))) {
     cpSync(join(build, file), join(staged.folder, file));
     chmodSync(join(staged.folder, file), 0o644); // loaded, never executed
   }

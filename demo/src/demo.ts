@@ -6,6 +6,7 @@ import { Client, type Executor, type Lease } from '@rfaas/client';
 import { formatLatencies, timeCalls, type LatencySample } from './latency.ts';
 import { LocalCluster } from './local-cluster.ts';
 import { compileLibrary } from './native-build.ts';
+import { timeNativeTransport } from './native-transport.ts';
 import { readOptions } from './option-file.ts';
 import { priceOptions } from './option-pricing.ts';
 import { makeThumbnails } from './thumbnails.ts';
@@ -57,7 +58,9 @@ async function run(): Promise<void> {
   await compileLibrary(`${demoFolder}functions/options.c`, library);
   const pictures = `${demoFolder}functions/pictures.js`;
 
-  const samples = [await timeTransport('raw transport (rdmalib, no function)', HOT_ROUND_TRIPS)];
+  const native = await timeNativeTransport('raw transport, C on both sides', HOT_ROUND_TRIPS);
+  const samples = native === undefined ? [] : [native];
+  samples.push(await timeTransport('raw transport, TypeScript on both sides', HOT_ROUND_TRIPS));
   samples.push(await runNative(lease, library));
   samples.push(await runJavaScript(lease, pictures));
   samples.push(await runWarm(lease, library));

@@ -1,7 +1,11 @@
-/** Round trips that were timed, in microseconds. */
+/** What was found about some round trips. */
 export interface LatencySample {
   readonly what: string;
-  readonly microseconds: Float64Array;
+  readonly count: number;
+  /** Microseconds that half of them did not exceed. */
+  readonly p50: number;
+  /** Microseconds that 99 of 100 did not exceed. */
+  readonly p99: number;
 }
 
 /**
@@ -18,7 +22,7 @@ export function timeCalls(what: string, count: number, operation: () => void): L
     microseconds[index] = (after - before) * 1000;
     before = after;
   }
-  return { what, microseconds };
+  return { what, count, p50: percentile(microseconds, 0.5), p99: percentile(microseconds, 0.99) };
 }
 
 /** The value that a fraction of the samples does not exceed. */
@@ -29,11 +33,11 @@ export function percentile(microseconds: Float64Array, fraction: number): number
 
 /** A table for a terminal: one line a sample. */
 export function formatLatencies(samples: readonly LatencySample[]): string {
-  const rows = samples.map(({ what, microseconds }) => [
+  const rows = samples.map(({ what, count, p50, p99 }) => [
     what,
-    String(microseconds.length),
-    `${percentile(microseconds, 0.5).toFixed(2)} µs`,
-    `${percentile(microseconds, 0.99).toFixed(2)} µs`,
+    String(count),
+    `${p50.toFixed(2)} µs`,
+    `${p99.toFixed(2)} µs`,
   ]);
   const table = [['round trip of 64 bytes', 'samples', 'p50', 'p99'], ...rows];
   const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
