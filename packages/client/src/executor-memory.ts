@@ -2,7 +2,7 @@ import type { ProtectionDomain } from '@rfaas/rdmalib';
 import { requireInteger } from './allocate-options.ts';
 import type { ExecutorThread } from './executor-thread.ts';
 import { InputBuffer, OutputBuffer } from './invocation-buffers.ts';
-import { inputTooLarge } from './reply-error.ts';
+import { inputTooLarge } from './invocation-errors.ts';
 
 const MAX_BYTES = 2 ** 32 - 4096;
 

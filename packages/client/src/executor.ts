@@ -15,7 +15,7 @@ import { ExecutorMemory } from './executor-memory.ts';
 import type { InvocationInput, InvocationOutput } from './invocation-buffers.ts';
 import { Invoker } from './invoker.ts';
 import type { NativeLoops } from './native-loops.ts';
-import { functionNotFound } from './reply-error.ts';
+import { functionNotFound } from './invocation-errors.ts';
 import { describeError, settledWithin } from './time-limit.ts';
 
 /** How long to wait for the manager to say how a lost executor ended. */

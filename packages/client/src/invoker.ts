@@ -1,11 +1,21 @@
-import { invocationStatus, RfaasError } from '@rfaas/core';
+import type { RfaasError } from '@rfaas/core';
+import { invocationStatus } from '@rfaas/core';
 import { CompletionPump } from './completion-pump.ts';
 import { SPIN_CHUNK_MICROSECONDS, type ExecutorThread } from './executor-thread.ts';
 import type { OutputBuffer } from './invocation-buffers.ts';
 import { InputBuffer } from './invocation-buffers.ts';
 import { InvocationScheduler } from './invocation-scheduler.ts';
 import { copyOf, errorText, PendingInvocation, type InvokeOptions } from './pending-invocation.ts';
-import { deadlinePassed, inputTooLarge, invocationAborted, replyError } from './reply-error.ts';
+import {
+  busyBuffer,
+  deadlinePassed,
+  freshCopy,
+  inputTooLarge,
+  invocationAborted,
+  lostWhileCalling,
+  replyError,
+  wrongBuffer,
+} from './invocation-errors.ts';
 
 /** A function of the package: its name and its index in requests. */
 export interface FunctionEntry {
@@ -275,33 +285,4 @@ export class Invoker {
 
 function firstChunk(deadlineMs: number): number {
   return Math.max(0, Math.min(Math.ceil(deadlineMs * 1000), SPIN_CHUNK_MICROSECONDS));
-}
-
-function wrongBuffer(kind: string, isFreed: boolean): RfaasError {
-  return isFreed
-    ? new RfaasError('RFAAS_ERR_CLOSED', `the ${kind} was freed before the invocation`)
-    : new RfaasError(
-        'RFAAS_ERR_USAGE',
-        `the ${kind} was allocated by another executor than the one that is invoked`,
-      );
-}
-
-function busyBuffer(kind: string): RfaasError {
-  return new RfaasError(
-    'RFAAS_ERR_BUSY',
-    `the ${kind} is in use by an invocation whose reply has not come; after a deadline or an abort ` +
-      'it stays in use until then, since the executor may still touch it',
-  );
-}
-
-function lostWhileCalling(): RfaasError {
-  return new RfaasError(
-    'RFAAS_ERR_EXECUTOR_LOST',
-    'the executor was lost during the invocation; await executor.ended to learn how it ended',
-  );
-}
-
-/** The same error with the stack of whoever meets it now; the first one is its cause. */
-function freshCopy(error: RfaasError): RfaasError {
-  return new RfaasError(error.code, error.message, { cause: error, details: error.details });
 }

@@ -1,5 +1,5 @@
 import { invocationStatus } from '@rfaas/core';
-import { deadlinePassed, invocationAborted, replyError } from './reply-error.ts';
+import { deadlinePassed, invocationAborted, replyError } from './invocation-errors.ts';
 import type { InputBuffer, OutputBuffer } from './invocation-buffers.ts';
 import type { InvocationTable } from './invocation-table.ts';
 

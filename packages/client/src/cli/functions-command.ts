@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { checkFunction } from '../functions/check-function.ts';
 import { functionNamesOf, readPackageFile } from '../functions/function-names.ts';
-import { functionNotFound } from '../reply-error.ts';
+import { functionNotFound } from '../invocation-errors.ts';
 import { formatTable } from './table.ts';
 
 const listSchema = z.object({ json: z.boolean().default(false) });

@@ -91,3 +91,35 @@ export function invocationAborted(functionName: string, reason: unknown): RfaasE
     details: { function: functionName },
   });
 }
+
+/** The error for a buffer that was freed, or that another executor made. */
+export function wrongBuffer(kind: string, isFreed: boolean): RfaasError {
+  return isFreed
+    ? new RfaasError('RFAAS_ERR_CLOSED', `the ${kind} was freed before the invocation`)
+    : new RfaasError(
+        'RFAAS_ERR_USAGE',
+        `the ${kind} was allocated by another executor than the one that is invoked`,
+      );
+}
+
+/** The error for a buffer that an invocation in flight may still touch. */
+export function busyBuffer(kind: string): RfaasError {
+  return new RfaasError(
+    'RFAAS_ERR_BUSY',
+    `the ${kind} is in use by an invocation whose reply has not come; after a deadline or an abort ` +
+      'it stays in use until then, since the executor may still touch it',
+  );
+}
+
+/** The error for a synchronous call that the executor did not survive: only the event loop hears why. */
+export function lostWhileCalling(): RfaasError {
+  return new RfaasError(
+    'RFAAS_ERR_EXECUTOR_LOST',
+    'the executor was lost during the invocation; await executor.ended to learn how it ended',
+  );
+}
+
+/** The same error with the stack of whoever meets it now; the first one is its cause. */
+export function freshCopy(error: RfaasError): RfaasError {
+  return new RfaasError(error.code, error.message, { cause: error, details: error.details });
+}

@@ -5,7 +5,7 @@ import {
   inputTooLarge,
   invocationAborted,
   replyError,
-} from '../src/reply-error.ts';
+} from '../src/invocation-errors.ts';
 
 test.each([
   [1, 'RFAAS_ERR_FUNCTION_FAILED'],
