@@ -11,25 +11,20 @@ await runAfterSetUp(async () => {
   const output = resolve(process.argv[2] ?? join(root, 'dist', 'packages'));
   const staging = mkdtempSync(join(tmpdir(), 'rfaas-pack-'));
   try {
-    mkdirSync(output, { recursive: true });
     const tarballs = [];
     for (const { name, folder } of stagePackages(root, staging)) {
-      const parameters = [
-        'pack',
-        folder,
-        '--json',
-        '--ignore-scripts',
-        '--pack-destination',
-        output,
-        '--loglevel=error',
-      ];
+      // npm would name the tarballs of @rfaas/x and rfaas-x alike: each gets a folder that is named like the package.
+      const destination = join(output, name);
+      mkdirSync(destination, { recursive: true });
+      const options = ['--json', '--ignore-scripts', '--loglevel=error', '--pack-destination', destination];
+      const parameters = ['pack', folder, ...options];
       const run = await runCommand('npm', parameters, { cwd: staging, quiet: true });
       if (!run.ok) {
         process.stderr.write(`${endOfOutput(run.output)}\nnpm pack of ${name} failed\n`);
         return 1;
       }
-      const { version } = JSON.parse(run.output)[0] ?? Object.values(JSON.parse(run.output))[0];
-      const file = join(output, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`);
+      const [{ version, filename }] = Object.values(JSON.parse(run.output));
+      const file = join(destination, filename.replace('@', '').replace('/', '-'));
       process.stderr.write(`${file}\n`);
       tarballs.push({ name, version, file });
     }

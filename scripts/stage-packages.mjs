@@ -58,7 +58,7 @@ function stageWorkspace(root, source, output, native) {
 /** Copies what the package's `files` name, its package.json, and the licence that every package must carry. */
 function copyPackage(root, source, output) {
   const manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'));
-  const folder = join(output, manifest.name.replace('@', '').replace('/', '-'));
+  const folder = join(output, manifest.name); // the scope as a folder: @rfaas/x and rfaas-x are two packages
   mkdirSync(folder, { recursive: true });
   for (const entry of ['package.json', 'README.md', ...manifest.files]) {
     if (/[!*]/.test(entry) || !existsSync(join(source, entry))) continue;
