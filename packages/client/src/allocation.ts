@@ -19,6 +19,9 @@ import { abortError, settledWithin, timeLimit, type TimeLimit } from './time-lim
 /** How long to wait for the rest of the story once something went wrong: who ended, and why. */
 const EXPLANATION_MS = 1_000;
 
+/** How long to wait for the end of an executor that did not get ready. */
+const GIVING_UP_MS = 5_000;
+
 /** An executor that is connected, loaded and ready. */
 export interface Allocation {
   readonly allocationId: string;
@@ -83,11 +86,18 @@ async function connectExecutor(
   try {
     return { allocationId, transport, domain, ...(await loadPackage(request, domain, acceptor, end, limit)) };
   } catch (error) {
-    // Its end, if it is not over anyway, is the manager's to see to from here on.
-    await session.deallocate(allocationId).catch(() => undefined);
-    session.forget(allocationId);
+    await giveUp(session, allocationId);
     throw error;
   }
+}
+
+/** Has an allocation ended of which nothing came, and waits until its cores are back with the lease. */
+export async function giveUp(session: ExecutorManagerSession, allocationId: string): Promise<void> {
+  const end = session.allocationEnd(allocationId);
+  session.forget(allocationId);
+  // A manager that is gone ends it by itself, and that is how the promise above settles.
+  await session.deallocate(allocationId).catch(() => undefined);
+  await settledWithin(end, GIVING_UP_MS);
 }
 
 function allocateMessage(

@@ -86,9 +86,9 @@ export class ExecutorManagerSession implements AsyncDisposable {
     return endingOf(this.#endings, allocationId).promise;
   }
 
-  /** Nobody will ask for the end of this allocation any more. */
+  /** Nobody will ask for the end of this allocation any more; it is forgotten once it has come. */
   forget(allocationId: string): void {
-    this.#endings.delete(allocationId);
+    void this.allocationEnd(allocationId).then(() => this.#endings.delete(allocationId));
   }
 
   /** Asks the manager to end an allocation; its end comes through {@link allocationEnd}. */

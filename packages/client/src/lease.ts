@@ -1,6 +1,6 @@
 import { RfaasError, type Usage } from '@rfaas/core';
 import { completeAllocateOptions, type AllocateOptions } from './allocate-options.ts';
-import { allocateExecutor, type Allocation } from './allocation.ts';
+import { allocateExecutor, giveUp, type Allocation } from './allocation.ts';
 import { ExecutorManagerSession, type LeaseGrant, type SessionListener } from './executor-manager-session.ts';
 import { Executor } from './executor.ts';
 import { readFunctionPackage, type FunctionSource } from './functions/function-package.ts';
@@ -106,8 +106,7 @@ export class Lease implements AsyncDisposable {
       this.#executors.add(executor);
       return executor;
     } catch (error) {
-      await session.deallocate(allocation.allocationId).catch(() => undefined);
-      session.forget(allocation.allocationId);
+      await giveUp(session, allocation.allocationId);
       await allocation.transport.close();
       throw error;
     }
