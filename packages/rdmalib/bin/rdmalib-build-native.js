@@ -26,7 +26,7 @@ function build() {
     process.stderr.write(`No C sources found; looked for a Makefile in ${folders.join(' and ')}\n`);
     return 1;
   }
-  const make = spawnSync('make', ['-C', sources], { stdio: 'inherit' });
+  const make = spawnSync('make', ['-C', sources, 'libraries'], { stdio: 'inherit' });
   if (make.error !== undefined) {
     process.stderr.write(`Cannot run make (${make.error.message}): install make and a C compiler\n`);
     return 1;
