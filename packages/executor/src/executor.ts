@@ -121,7 +121,7 @@ class Executor {
     const isSyntax = error instanceof RfaasError && error.details['syntax'] === true;
     const position =
       isSyntax && loaded?.source.kind === 'javascript' ? await describeSyntaxError(loaded.source.code) : undefined;
-    return `package "${this.#assignment.packageName}": ${position ?? textOf(error)}`;
+    return position ?? textOf(error);
   }
 
   #startThreads(loaded: LoadedPackage, accounting: RemoteMemory, flushMs: number): ThreadPool {

@@ -2,7 +2,11 @@ import { createHash } from 'node:crypto';
 import { RfaasError } from '@rfaas/core/wire';
 import type { ExecutorAssignment } from '@rfaas/core';
 import type { PackageOffer } from '@rfaas/core/wire';
-import type { MemoryRegion, MessageChannel, ProtectionDomain } from '@rfaas/rdmalib';
+import { requireSuccess } from '@rfaas/rdmalib';
+import type { MemoryRegion, MessageChannel, ProtectionDomain, RemoteMemory } from '@rfaas/rdmalib';
+
+/** One RDMA read may carry 2 GiB on verbs (`max_msg_sz`); this stays well below. */
+const longestRead = 256 * 1024 * 1024;
 
 /**
  * Reads the offered package from the client's memory into a region with `file` backing. Throws RfaasError
@@ -26,8 +30,7 @@ export async function fetchPackage(
     );
   }
   const file = domain.allocateMemory({ byteLength: offer.bytes, access: ['local-write'], backing: 'file' });
-  const memory = { address: offer.address, rkey: offer.rkey, byteLength: offer.bytes };
-  await channel.read({ region: file, offset: 0, byteLength: offer.bytes }, memory);
+  await readAll(channel, { address: offer.address, rkey: offer.rkey, byteLength: offer.bytes }, file);
   const sha256 = createHash('sha256').update(file.bytes).digest('hex');
   if (sha256 !== assignment.sha256) {
     file.close();
@@ -37,4 +40,14 @@ export async function fetchPackage(
     );
   }
   return file;
+}
+
+async function readAll(channel: MessageChannel, from: RemoteMemory, into: MemoryRegion): Promise<void> {
+  const target = channel.endpoint.resolveRemote(from);
+  for (let offset = 0; offset < from.byteLength; offset += longestRead) {
+    const segment = { region: into, offset, byteLength: Math.min(longestRead, from.byteLength - offset) };
+    requireSuccess(
+      await channel.perform((endpoint, wrId) => endpoint.postRead(segment, target, offset, { wrId })),
+    );
+  }
 }

@@ -1,0 +1,183 @@
+import { generateId, RfaasError } from '@rfaas/core';
+import type { Allocate, ExecutorManagerConfig, ExecutorAssignment, Lease, Logger, LogLevel } from '@rfaas/core';
+import type { ProtectionDomain } from '@rfaas/rdmalib';
+import { checkAllocationLimits } from './allocation-limits.ts';
+import type { EndCause } from './allocation-outcome.ts';
+import { Allocation } from './allocation.ts';
+import type { BillCollector } from './bill-collector.ts';
+import { Claims } from './claims.ts';
+import type { NodeCapacity } from './claims.ts';
+import type { ExecutorLauncher } from './launchers/executor-launcher.ts';
+import { LeaseBook } from './lease-book.ts';
+import { LeaseTimers } from './lease-timers.ts';
+
+/** How executors are run. */
+export type ExecutorSettings = ExecutorManagerConfig['executor'];
+
+/** What a table of allocations works with. */
+export interface AllocationTableOptions {
+  readonly capacity: NodeCapacity;
+  readonly executor: ExecutorSettings;
+  readonly managerUrl: string;
+  readonly domain: ProtectionDomain;
+  readonly launcher: ExecutorLauncher;
+  readonly bills: BillCollector;
+  readonly logger: Logger;
+  readonly logLevel: LogLevel;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Nanoseconds of a monotonic clock. */
+  monotonicNow(): number;
+  /** A lease with allocations is about to expire. */
+  onWarning(leaseId: string, expiry: number): void;
+}
+
+/** All allocations of a node: what they hold, what they cost, and when their leases end. */
+export class AllocationTable {
+  readonly #options: AllocationTableOptions;
+  readonly #claims: Claims;
+  readonly #leases = new LeaseBook();
+  readonly #timers: LeaseTimers;
+  readonly #allocations = new Map<string, Allocation>();
+  readonly #endingLeases = new Set<string>();
+  #stopping = false;
+
+  constructor(options: AllocationTableOptions) {
+    this.#options = options;
+    this.#claims = new Claims(options.capacity);
+    this.#timers = new LeaseTimers(
+      {
+        warn: (leaseId, expiry) => options.onWarning(leaseId, expiry),
+        expire: (leaseId) => this.endLease(leaseId, 'expired'),
+      },
+      options.now,
+    );
+  }
+
+  /** Starts an executor under a verified lease. Throws RfaasError that says why not; then nothing has changed. */
+  start(lease: Lease, request: Allocate): Allocation {
+    const { executor, domain, launcher, logger, monotonicNow } = this.#options;
+    if (this.#stopping) {
+      throw new RfaasError('RFAAS_ERR_NO_CAPACITY', 'cannot allocate: the executor manager is stopping');
+    }
+    this.#leases.admit(lease, this.#options.now());
+    const allocationId = generateId();
+    const { cores, memoryMiB } = request;
+    const decision = this.#claims.claim({ allocationId, cores, memoryMiB, lease });
+    if (!decision.ok) {
+      throw decision.error;
+    }
+    try {
+      checkAllocationLimits(request);
+      const allocation = new Allocation({
+        allocationId,
+        leaseId: lease.leaseId,
+        assignment: this.#assignment(allocationId, request, decision.cpus),
+        domain,
+        launcher,
+        startTimeoutMs: executor.startTimeoutMs,
+        stopTimeoutMs: executor.stopTimeoutMs,
+        logger: logger.child({ allocationId }),
+        now: monotonicNow,
+      });
+      this.#allocations.set(allocationId, allocation);
+      this.#timers.watch(lease.leaseId, lease.expiry);
+      logger.info('executor started', { allocationId, leaseId: lease.leaseId, cpus: decision.cpus, executorPid: allocation.pid });
+      void this.#close(allocation);
+      return allocation;
+    } catch (error) {
+      this.#claims.release(allocationId);
+      throw error;
+    }
+  }
+
+  /** The allocation whose executor shows its id and secret. */
+  find(allocationId: string, secret: string): Allocation | undefined {
+    const allocation = this.#allocations.get(allocationId);
+    return allocation?.accepts(secret) === true ? allocation : undefined;
+  }
+
+  /** Ends whatever runs under a lease, and the lease. The collector hears of it once nothing is left. */
+  endLease(leaseId: string, reason: string): void {
+    this.#leases.end(leaseId, reason, this.#options.now());
+    this.#timers.forget(leaseId);
+    this.#endingLeases.add(leaseId);
+    const cause: EndCause = reason === 'expired' ? 'lease-expired' : 'lease-ended';
+    for (const allocation of this.#ofLease(leaseId)) {
+      allocation.end(cause);
+    }
+    this.#confirmEnd(leaseId);
+  }
+
+  /** Tells the collector what the running allocations have used up to now. */
+  reportUsage(): void {
+    for (const allocation of this.#allocations.values()) {
+      this.#report(allocation, false);
+    }
+  }
+
+  /** Ends everything; resolves when nothing is left. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#timers.close();
+    const running = [...this.#allocations.values()];
+    for (const allocation of running) {
+      allocation.end('manager-stopping');
+    }
+    await Promise.all(running.map(({ ended }) => ended));
+  }
+
+  #assignment(allocationId: string, request: Allocate, cpus: readonly number[]): ExecutorAssignment {
+    const { executor, managerUrl, logLevel } = this.#options;
+    return {
+      allocationId,
+      secret: request.secret,
+      managerUrl,
+      managerSecret: generateId(),
+      clientUrl: request.clientUrl,
+      cpus: [...cpus],
+      threads: cpus.length,
+      hotTimeoutMs: request.hotTimeoutMs,
+      slots: request.slots,
+      inputBytes: request.inputBytes,
+      outputBytes: request.outputBytes,
+      packageKind: request.packageKind,
+      packageName: request.packageName,
+      sha256: request.sha256,
+      packageBytes: request.packageBytes,
+      ...(executor.modules === undefined ? {} : { modulesDirectory: executor.modules }),
+      flushMs: executor.flushMs,
+      pinThreads: executor.pinThreads,
+      logLevel,
+    };
+  }
+
+  async #close(allocation: Allocation): Promise<void> {
+    const end = await allocation.ended;
+    const { allocationId, leaseId } = allocation;
+    this.#allocations.delete(allocationId);
+    this.#claims.release(allocationId);
+    this.#report(allocation, true);
+    if (this.#ofLease(leaseId).length === 0) {
+      this.#timers.forget(leaseId);
+    }
+    this.#confirmEnd(leaseId);
+    this.#options.logger.info('executor ended', { ...end, leaseId });
+  }
+
+  #report(allocation: Allocation, final: boolean): void {
+    const { allocationId, leaseId } = allocation;
+    this.#options.bills.usageReported({ leaseId, allocationId, ...allocation.usage(), final });
+  }
+
+  #confirmEnd(leaseId: string): void {
+    if (this.#endingLeases.has(leaseId) && this.#ofLease(leaseId).length === 0) {
+      this.#endingLeases.delete(leaseId);
+      this.#options.bills.leaseEnded(leaseId);
+    }
+  }
+
+  #ofLease(leaseId: string): Allocation[] {
+    return [...this.#allocations.values()].filter((allocation) => allocation.leaseId === leaseId);
+  }
+}

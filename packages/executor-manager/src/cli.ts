@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import { createLogger, createProgram, formatConfig, logLevels, parseOptions, readyLine, runMain, runProgram } from '@rfaas/core';
+import type { MainContext } from '@rfaas/core';
+import { z } from 'zod';
+import { ExecutorManager } from './executor-manager.ts';
+import { ProcessorAffinity } from './launchers/processor-affinity.ts';
+import { hostMemoryMiB, nodeCapacity } from './node-resources.ts';
+import { loadNodeKey, readSettings } from './settings.ts';
+
+const programName = 'rfaas-executor-manager';
+
+const optionsSchema = z.strictObject({
+  config: z.string().optional(),
+  skipResourceManager: z.boolean().default(false),
+  printConfig: z.boolean().default(false),
+  logLevel: z.enum(logLevels).default('info'),
+});
+
+type Options = z.output<typeof optionsSchema>;
+
+await runMain(async (context) => {
+  const program = createProgram({
+    name: programName,
+    description: 'Runs on each worker node: verifies leases and starts executors for clients.',
+    version: packageVersion(),
+    examples: [
+      [`${programName} -c executor_manager.json`, 'a node of the cluster whose resource manager the file names'],
+      [`${programName} --skip-resource-manager`, 'this host alone, over shared memory, on a port that the system chooses'],
+    ],
+  })
+    .option('-c, --config <file>', 'configuration file (executor_manager.json)')
+    .option('--skip-resource-manager', 'work without a resource manager: clients sign leases with the node key')
+    .option('--print-config', 'print the effective configuration and exit')
+    .option('--log-level <level>', `how much to log: ${logLevels.join(', ')}`)
+    .action(async (values: unknown) => run(parseOptions(optionsSchema, values), context));
+  await runProgram(program, context.argv);
+});
+
+async function run(options: Options, { env, signal, print }: MainContext): Promise<void> {
+  const settings = readSettings({ config: options.config, skipResourceManager: options.skipResourceManager });
+  if (options.printConfig) {
+    print(formatConfig(settings));
+    return;
+  }
+  const logger = createLogger({ level: options.logLevel, fields: { program: programName, node: settings.nodeName } });
+  for (const warning of settings.warnings) {
+    logger.warn(warning);
+  }
+  const nodeKey = loadNodeKey(settings, env);
+  const affinity = new ProcessorAffinity();
+  const capacity = nodeCapacity(settings, affinity.processors(), hostMemoryMiB());
+  await using manager = await ExecutorManager.start({
+    listenUrl: settings.transport,
+    nodeName: settings.nodeName,
+    nodeKey: nodeKey.key,
+    capacity,
+    gpus: settings.gpus,
+    resourceManagerUrl: settings.resourceManager,
+    peerTimeoutMs: settings.peerTimeoutMs,
+    executor: settings.executor,
+    affinity,
+    environment: env,
+    logger,
+    logLevel: options.logLevel,
+    signal,
+  });
+  print(
+    readyLine({
+      program: programName,
+      url: manager.url,
+      node: settings.nodeName,
+      cores: capacity.cpus.length,
+      memoryMiB: capacity.memoryMiB,
+      resourceManager: settings.resourceManager,
+      nodeKeyFile: nodeKey.file,
+    }),
+  );
+  await Promise.race([aborted(signal), manager.failed]);
+  logger.info('stopping: ending all executors');
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) {
+    await new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}

@@ -1,0 +1,158 @@
+import {
+  authenticateServer,
+  decodeMessage,
+  deriveLeaseKey,
+  encodeMessage,
+  errorFields,
+  leaseRejectionError,
+  refusalOf,
+  RfaasError,
+  verifyLease,
+} from '@rfaas/core';
+import type { Allocate, AllocationEnded, Authenticated, Lease, Logger, Message, OutgoingMessage } from '@rfaas/core';
+import type { MessageChannel } from '@rfaas/rdmalib';
+import type { Allocation } from './allocation.ts';
+
+const handshakeTimeoutMs = 5000;
+
+/** What a session asks of its manager. */
+export interface ClientSessionHost {
+  readonly nodeName: string;
+  readonly nodeKey: Uint8Array;
+  readonly incarnation: bigint;
+  readonly logger: Logger;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Starts an executor under a verified lease; throws RfaasError that says why not. */
+  allocate(lease: Lease, request: Allocate): Allocation;
+}
+
+/** One connected client: proves that it holds its lease's key, allocates under that lease, gives back. */
+export class ClientSession {
+  readonly #host: ClientSessionHost;
+  readonly #channel: MessageChannel;
+  readonly #logger: Logger;
+  readonly #allocations = new Map<string, Allocation>();
+  /** Correlations of `deallocate` messages that the end of the allocation answers. */
+  readonly #deallocating = new Map<string, number>();
+
+  constructor(host: ClientSessionHost, channel: MessageChannel) {
+    this.#host = host;
+    this.#channel = channel;
+    this.#logger = host.logger.child({ component: 'client-session' });
+  }
+
+  /** Serves the client until it is gone; then whatever it allocated ends. Never rejects. */
+  async run(): Promise<void> {
+    try {
+      const client = await this.#authenticate();
+      for await (const bytes of this.#channel.messages()) {
+        await this.#take(decodeMessage(bytes), client);
+      }
+    } catch (error) {
+      this.#logger.info('client session failed', errorFields(error));
+    }
+    for (const allocation of this.#allocations.values()) {
+      allocation.end('client-gone');
+    }
+    await this.#channel.close();
+  }
+
+  /** Tells the client that its lease is about to expire, if it has allocations under it. */
+  warn(leaseId: string, expiry: number): void {
+    if ([...this.#allocations.values()].some((allocation) => allocation.leaseId === leaseId)) {
+      void this.#send({ kind: 'lease-warning', leaseId, expiry });
+    }
+  }
+
+  /** Disconnects. */
+  async close(): Promise<void> {
+    await this.#channel.close();
+  }
+
+  async #authenticate(): Promise<Authenticated> {
+    const { nodeName, nodeKey, incarnation } = this.#host;
+    return authenticateServer(this.#channel, {
+      role: 'client-to-executor-manager',
+      name: nodeName,
+      incarnation,
+      keyFor: ({ leaseId, generation }) => deriveLeaseKey(nodeKey, leaseId, generation),
+      signal: AbortSignal.timeout(handshakeTimeoutMs),
+    });
+  }
+
+  async #take(message: Message, client: Authenticated): Promise<void> {
+    const { correlation } = message;
+    try {
+      switch (message.kind) {
+        case 'allocate':
+          await this.#allocate(message, client);
+          break;
+        case 'deallocate':
+          this.#deallocate(message.allocationId, correlation);
+          break;
+        case 'heartbeat':
+          break;
+        default:
+          throw new RfaasError('RFAAS_ERR_PROTOCOL', `an executor manager does not take ${message.kind}`);
+      }
+    } catch (error) {
+      this.#logger.info('request refused', { ...errorFields(error), kind: message.kind, tenant: client.peerName });
+      await this.#send({ kind: 'refused', ...refusalOf(error) }, correlation);
+    }
+  }
+
+  async #allocate(request: Allocate & { readonly correlation: number }, client: Authenticated): Promise<void> {
+    const lease = this.#verify(request.token, client);
+    const allocation = this.#host.allocate(lease, request);
+    const { allocationId } = allocation;
+    this.#allocations.set(allocationId, allocation);
+    void allocation.ended.then((end) => this.#ended(end));
+    await this.#send({ kind: 'allocation-started', allocationId }, request.correlation);
+  }
+
+  #verify(token: Uint8Array, client: Authenticated): Lease {
+    const { nodeKey, nodeName, incarnation } = this.#host;
+    const verification = verifyLease(nodeKey, token, { nodeName, incarnation, now: this.#host.now() });
+    if (!verification.ok) {
+      throw leaseRejectionError(verification.reason);
+    }
+    const { lease } = verification;
+    if (lease.leaseId !== client.leaseId || lease.generation !== client.generation || lease.tenant !== client.peerName) {
+      throw new RfaasError(
+        'RFAAS_ERR_LEASE_INVALID',
+        `the token is for lease ${lease.leaseId} of "${lease.tenant}" in generation ${lease.generation}, not for the one ` +
+          'whose key this connection has proven',
+      );
+    }
+    return lease;
+  }
+
+  #deallocate(allocationId: string, correlation: number): void {
+    const allocation = this.#allocations.get(allocationId);
+    if (allocation === undefined || this.#deallocating.has(allocationId)) {
+      throw new RfaasError(
+        'RFAAS_ERR_ALLOCATION_UNKNOWN',
+        `cannot deallocate ${allocationId}: this client has no such allocation, or has given it back already`,
+      );
+    }
+    this.#deallocating.set(allocationId, correlation);
+    allocation.end('deallocated');
+  }
+
+  async #ended(end: AllocationEnded): Promise<void> {
+    const correlation = this.#deallocating.get(end.allocationId) ?? 0;
+    this.#deallocating.delete(end.allocationId);
+    this.#allocations.delete(end.allocationId);
+    await this.#send({ kind: 'allocation-ended', ...end }, correlation);
+  }
+
+  async #send(message: OutgoingMessage, correlation = 0): Promise<void> {
+    try {
+      await this.#channel.send(encodeMessage(message, correlation));
+    } catch (error) {
+      // A client that is gone is noticed by `run`, which ends what it had.
+      this.#logger.debug('cannot send to the client', { ...errorFields(error), kind: message.kind });
+    }
+  }
+}

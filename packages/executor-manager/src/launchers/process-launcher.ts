@@ -1,0 +1,128 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { formatAssignment } from '@rfaas/core';
+import type { Environment, ExecutorAssignment, Logger } from '@rfaas/core';
+import type { ProcessExit } from '../allocation-outcome.ts';
+import { executorEnvironment } from './executor-environment.ts';
+import type { ExecutorHandle, ExecutorLauncher } from './executor-launcher.ts';
+import { OutputTail } from './output-tail.ts';
+import type { ProcessorAffinity } from './processor-affinity.ts';
+
+/** What a process launcher works with. */
+export interface ProcessLauncherOptions {
+  readonly affinity: ProcessorAffinity;
+  readonly environment: Environment;
+  readonly logger: Logger;
+  /** The script that an executor runs; default: that of `@rfaas/executor`. */
+  readonly entry?: string | undefined;
+}
+
+/**
+ * Runs each executor as a Node process in a process group of its own, bound to its cores. It inherits no descriptor but
+ * its three standard streams; its assignment, with the secrets, is a line on standard input, which then stays open: its
+ * end tells the executor that the manager is gone.
+ */
+export class ProcessLauncher implements ExecutorLauncher {
+  readonly #options: ProcessLauncherOptions;
+  readonly #entry: string;
+
+  constructor(options: ProcessLauncherOptions) {
+    this.#options = options;
+    this.#entry = options.entry ?? executorEntry();
+  }
+
+  launch(assignment: ExecutorAssignment): ExecutorHandle {
+    const { affinity, environment, logger } = this.#options;
+    const output = new OutputTail((line) =>
+      logger.info('executor output', { allocationId: assignment.allocationId, line }),
+    );
+    let child: ChildProcess;
+    try {
+      child = affinity.runBound(assignment.cpus, () =>
+        spawn(process.execPath, [this.#entry], {
+          stdio: ['pipe', 'pipe', 'pipe'],
+          env: executorEnvironment(environment),
+          detached: true,
+        }),
+      );
+    } catch (error) {
+      return failedLaunch(error instanceof Error ? error.message : String(error));
+    }
+    child.stdout && output.follow(child.stdout);
+    child.stderr && output.follow(child.stderr);
+    // An executor that is gone before it has read its assignment: its exit is what is reported.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.write(formatAssignment(assignment));
+    return new ProcessHandle(child, output);
+  }
+}
+
+class ProcessHandle implements ExecutorHandle {
+  readonly pid: number | undefined;
+  readonly exited: Promise<ProcessExit>;
+  readonly #child: ChildProcess;
+  readonly #output: OutputTail;
+
+  constructor(child: ChildProcess, output: OutputTail) {
+    this.pid = child.pid;
+    this.#child = child;
+    this.#output = output;
+    this.exited = new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        // Whatever the executor left behind is in its process group.
+        this.#killGroup();
+        resolve({ code, signal });
+      });
+      child.once('error', (error) => {
+        if (child.pid === undefined) {
+          resolve({ code: null, signal: null, error: error.message });
+        }
+      });
+    });
+    // Pipes that a descendant in another process group keeps open must not keep the manager alive.
+    void this.exited.then(() => {
+      child.stdin?.destroy();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    });
+  }
+
+  lastOutput(): string {
+    return this.#output.toString();
+  }
+
+  kill(): void {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      this.#killGroup();
+    }
+  }
+
+  #killGroup(): void {
+    if (this.pid === undefined) {
+      return;
+    }
+    try {
+      process.kill(-this.pid, 'SIGKILL');
+    } catch (error) {
+      // ESRCH: nobody of the group is left, which is what was wanted.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) {
+        throw error;
+      }
+    }
+  }
+}
+
+function failedLaunch(error: string): ExecutorHandle {
+  return {
+    pid: undefined,
+    exited: Promise.resolve({ code: null, signal: null, error }),
+    lastOutput: () => '',
+    kill: () => undefined,
+  };
+}
+
+/** Where `@rfaas/executor` is installed. */
+function executorEntry(): string {
+  return fileURLToPath(new URL('./bin/rfaas-executor.js', import.meta.resolve('@rfaas/executor/package.json')));
+}

@@ -1,0 +1,58 @@
+/** Counters of one worker thread, as its executor adds them up. */
+export interface ThreadCounters {
+  readonly hotPollingNs: number;
+  readonly executionNs: number;
+  readonly invocations: number;
+}
+
+/** What one allocation has used since its start. */
+export interface AllocationUsage extends ThreadCounters {
+  /** Counts up with each reading. */
+  readonly sequence: number;
+  /** Cores times the time for which they were held, by the manager's clock. */
+  readonly coreNanoseconds: number;
+}
+
+/**
+ * The bill of one allocation. The counters come from a process that runs the client's code: they never go back here, and
+ * a thread cannot have been busy for longer than it was there.
+ */
+export class UsageAccount {
+  readonly #startNs: number;
+  readonly #threads: ThreadCounters[];
+  #sequence = 0;
+
+  /** `startNs` is when the cores were taken, on a monotonic clock. */
+  constructor(threads: number, startNs: number) {
+    this.#startNs = startNs;
+    this.#threads = Array.from({ length: threads }, () => ({ hotPollingNs: 0, executionNs: 0, invocations: 0 }));
+  }
+
+  /** Takes the counters as they are read now. */
+  read(counters: readonly ThreadCounters[], nowNs: number): AllocationUsage {
+    const elapsed = Math.max(0, nowNs - this.#startNs);
+    this.#threads.forEach((before, index) => {
+      this.#threads[index] = bounded(before, counters[index] ?? before, elapsed);
+    });
+    this.#sequence += 1;
+    return {
+      sequence: this.#sequence,
+      coreNanoseconds: Math.round(elapsed * this.#threads.length),
+      hotPollingNs: total(this.#threads, 'hotPollingNs'),
+      executionNs: total(this.#threads, 'executionNs'),
+      invocations: total(this.#threads, 'invocations'),
+    };
+  }
+}
+
+function bounded(before: ThreadCounters, now: ThreadCounters, elapsed: number): ThreadCounters {
+  const executionNs = Math.min(Math.max(before.executionNs, now.executionNs), elapsed - before.hotPollingNs);
+  const hotPollingNs = Math.min(Math.max(before.hotPollingNs, now.hotPollingNs), elapsed - executionNs);
+  const invocations = Math.min(Math.max(before.invocations, now.invocations), Number.MAX_SAFE_INTEGER);
+  return { executionNs, hotPollingNs, invocations };
+}
+
+function total(threads: readonly ThreadCounters[], field: keyof ThreadCounters): number {
+  const sum = threads.reduce((value, thread) => value + thread[field], 0);
+  return Math.round(Math.min(sum, Number.MAX_SAFE_INTEGER));
+}
