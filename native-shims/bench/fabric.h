@@ -58,7 +58,7 @@ static inline void load_fabric(const char *path) {
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
     void *symbol = dlsym(library, wanted[i].name);
     if (symbol == NULL || table == NULL) {
-      fprintf(stderr, "%s has no function %s\n", path, wanted[i].name);
+      fprintf(stderr, "%s has no function %s\n", path == NULL ? "this program" : path, wanted[i].name);
       exit(1);
     }
     memcpy(wanted[i].function, &symbol, sizeof symbol);
