@@ -1,0 +1,17 @@
+// The JavaScript functions that benchmarks invoke.
+
+/** Copies its input to its output. */
+export function echo(input, output) {
+  output.set(input);
+  return input.length;
+}
+
+/** Does nothing at all. */
+export function nothing() {
+  return 0;
+}
+
+/** The same as a promise. */
+export async function later() {
+  return 0;
+}

@@ -1,0 +1,115 @@
+import { join } from 'node:path';
+import { createProgram, RfaasError, runMain, runProgram } from '@rfaas/core';
+import { InvalidArgumentError } from 'commander';
+import type { Benchmark, BenchmarkSetting } from './benchmarks/benchmark.ts';
+import { cacheLine } from './benchmarks/cache-line.ts';
+import { idle } from './benchmarks/idle.ts';
+import { invocation } from './benchmarks/invocation.ts';
+import { soak, type SoakResult } from './benchmarks/soak.ts';
+import { transportLatency } from './benchmarks/transport-latency.ts';
+import { describeEnvironment } from './measure/environment.ts';
+import { Progress } from './measure/progress.ts';
+import { formatReport, writeReport, type Report } from './measure/report.ts';
+import { choosePair } from './programs/processors.ts';
+
+const RESULTS = join(import.meta.dirname, '../results');
+const BENCHMARKS: readonly Benchmark[] = [cacheLine, transportLatency, invocation, idle];
+
+interface MeasureOptions {
+  readonly json?: true;
+  readonly samples: number;
+  readonly sizes: readonly number[];
+  readonly processors?: string;
+}
+
+interface SoakCommandOptions {
+  readonly json?: true;
+  readonly cycles: number;
+  readonly invocations: number;
+  readonly processors?: string;
+}
+
+const program = createProgram({
+  name: 'bench',
+  description: 'Measures rFaaS on this machine. Nothing is asserted: numbers depend on the machine and on what else runs.',
+  version: '0.1.0',
+  examples: [
+    ['npm run bench -- invocation', 'whole invocations of every kind, against the bare cache line'],
+    ['npm run bench -- transport-latency --sizes 64,4096', 'the raw transport with two payloads'],
+    ['npm run bench -- cache-line --processors 2,3 --json', 'the floor between two processors, for a program to read'],
+    ['npm run soak -- --cycles 100 --invocations 100000', 'a short search for leaks'],
+  ],
+});
+
+for (const benchmark of BENCHMARKS) {
+  program
+    .command(benchmark.name)
+    .description(benchmark.description)
+    .option('--json', 'print the report as JSON instead of a table')
+    .option('--samples <count>', 'samples of each measurement; slow ones take fewer', positive, 500_000)
+    .option('--sizes <bytes,...>', 'payloads', sizes, [64])
+    .option('--processors <client,worker>', 'where to run; default: the first two')
+    .action((options: MeasureOptions) => measure(benchmark, options));
+}
+
+program
+  .command('soak')
+  .description('allocates and invokes very often, and ends with status 1 if memory, descriptors, threads or mappings leak')
+  .option('--json', 'print the result as JSON')
+  .option('--cycles <count>', 'allocations and deallocations', positive, 10_000)
+  .option('--invocations <count>', 'invocations', positive, 10_000_000)
+  .option('--processors <client,worker>', 'where to run; default: the first two')
+  .action(runSoak);
+
+await runMain(async ({ argv }) => {
+  await runProgram(program, argv);
+});
+
+async function measure(benchmark: Benchmark, options: MeasureOptions): Promise<void> {
+  const progress = new Progress(options.json !== true);
+  const environment = describeEnvironment();
+  const setting: BenchmarkSetting = {
+    processors: choosePair(options.processors),
+    count: options.samples,
+    sizes: options.sizes,
+    progress,
+  };
+  const report: Report = { benchmark: benchmark.name, environment, ...(await benchmark.run(setting)) };
+  progress.clear();
+  const file = writeReport(report, RESULTS);
+  process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : `${formatReport(report)}  written to ${file}\n`);
+}
+
+async function runSoak(options: SoakCommandOptions): Promise<void> {
+  const progress = new Progress(options.json !== true);
+  const { cycles, invocations } = options;
+  const result = await soak({ processors: choosePair(options.processors), cycles, invocations, progress });
+  progress.clear();
+  process.stdout.write(options.json === true ? `${JSON.stringify(result)}\n` : formatSoak(result, cycles, invocations));
+  if (!result.isClean) throw new RfaasError('RFAAS_ERR_INTERNAL', 'something leaks: see above');
+}
+
+function formatSoak({ processes, executorsLeft }: SoakResult, cycles: number, invocations: number): string {
+  const lines = [`${cycles} allocations and ${invocations} invocations, begin -> end (after settling):`];
+  for (const { name, begin, end, leaks } of processes) {
+    const kinds = ['residentKiB', 'mappings', 'descriptors', 'threads'] as const;
+    lines.push(`  ${name}: ${kinds.map((kind) => `${kind} ${begin[kind]} -> ${end[kind]}`).join(', ')}`);
+    lines.push(...leaks.map((leak) => `    LEAK: ${leak}`));
+  }
+  lines.push(`  executors left: ${executorsLeft}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function positive(text: string): number {
+  const value = Number(text.replaceAll('_', ''));
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('it must be a whole number above 0.');
+  return value;
+}
+
+function sizes(text: string): number[] {
+  return text.split(',').map((each) => {
+    const value = Number(each);
+    if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('sizes are whole numbers above 0.');
+    return value;
+  });
+}

@@ -1,0 +1,100 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Client } from '@rfaas/client';
+import { deriveNodeKey, generateKey } from '@rfaas/core';
+
+const NODE_NAME = 'benchmark-node';
+const READY_MS = 20_000;
+
+/** How the node is set up. */
+export interface LocalNodeOptions {
+  /** The processors that executors run on, one thread each. */
+  readonly processors: readonly number[];
+}
+
+/** An executor manager without a resource manager, as a process of its own, and clients of it. */
+export class LocalNode implements AsyncDisposable {
+  readonly url: string;
+  readonly pid: number;
+  readonly #nodeKey: Uint8Array;
+  readonly #directory: string;
+  readonly #child: ChildProcess;
+
+  private constructor(url: string, nodeKey: Uint8Array, directory: string, child: ChildProcess) {
+    this.url = url;
+    this.pid = child.pid as number;
+    this.#nodeKey = nodeKey;
+    this.#directory = directory;
+    this.#child = child;
+  }
+
+  /** Starts it and waits until it is ready. Throws Error with its last words. */
+  static async start({ processors }: LocalNodeOptions): Promise<LocalNode> {
+    const directory = await mkdtemp(join(tmpdir(), 'rfaas-benchmark-'));
+    const nodeKey = deriveNodeKey(generateKey(), NODE_NAME);
+    const keyFile = join(directory, 'node.key');
+    await writeFile(keyFile, Buffer.from(nodeKey).toString('hex'), { mode: 0o600 });
+    const configuration = {
+      config: { transport: 'shm://0', node_name: NODE_NAME, node_key_file: keyFile, cores: processors, memory: 8192 },
+      executor: { pin_threads: true },
+    };
+    const file = join(directory, 'executor_manager.json');
+    await writeFile(file, JSON.stringify(configuration));
+    const script = programOf('@rfaas/executor-manager');
+    const child = spawn(process.execPath, [script, '-c', file, '--skip-resource-manager'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    try {
+      return new LocalNode(await readUrl(child), nodeKey, directory, child);
+    } catch (error) {
+      child.kill('SIGKILL');
+      await rm(directory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** A client that signs its own leases. */
+  client(): Client {
+    return Client.direct(this.url, { nodeKey: this.#nodeKey });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const exited = once(this.#child, 'exit');
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      this.#child.kill('SIGTERM');
+      await exited;
+    }
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+async function readUrl(child: ChildProcess): Promise<string> {
+  let log = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    log = (log + text).slice(-4096);
+  });
+  if (child.stdout === null) throw new Error('the executor manager has no standard output');
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    throw new Error(`the executor manager ended with ${String(signal ?? code)} before it was ready\n${log}`);
+  });
+  const line = once(createInterface({ input: child.stdout }), 'line', { signal: AbortSignal.timeout(READY_MS) });
+  const [text] = (await Promise.race([line, ended])) as [string];
+  // It ends later on, when it is told to: that is no error.
+  ended.catch(() => undefined);
+  return (JSON.parse(text) as { url: string }).url;
+}
+
+/** The script of a package's command. */
+function programOf(packageName: string): string {
+  const require = createRequire(import.meta.url);
+  const manifestPath = require.resolve(`${packageName}/package.json`);
+  const { bin } = require(manifestPath) as { bin: Record<string, string> };
+  const [script] = Object.values(bin);
+  if (script === undefined) throw new Error(`${packageName} names no command in its package.json`);
+  return join(dirname(manifestPath), script);
+}

@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Measurement } from '../measure/report.ts';
+
+const run = promisify(execFile);
+
+/** Where `make -C native-shims` puts libraries and measuring programs. */
+export const NATIVE_BUILD = join(import.meta.dirname, '../../../native-shims/build');
+
+/** The path of something that `make` built. Throws Error that says how to build it. */
+export function nativeFile(name: string): string {
+  const path = join(NATIVE_BUILD, name);
+  if (!existsSync(path)) throw new Error(`${path} is not there; build it with "npm run build:native"`);
+  return path;
+}
+
+/** Runs one of the C programs of native-shims/bench, which prints its measurement as one line of JSON. */
+export async function runNativeProgram(program: string, parameters: readonly (string | number)[]): Promise<Measurement> {
+  const { stdout } = await run(nativeFile(program), parameters.map(String), { timeout: 120_000 });
+  return JSON.parse(stdout) as Measurement;
+}
+
+/** The floor: a bare cache line between the two processors. */
+export async function measureCacheLine(processors: readonly [number, number], count: number): Promise<Measurement> {
+  return runNativeProgram('cache_line', [...processors, count]);
+}
+
+/** The raw round trip of the shm transport in C. */
+export async function measureTransport(
+  processors: readonly [number, number],
+  bytes: number,
+  count: number,
+): Promise<Measurement> {
+  const measured = await runNativeProgram('transport_latency', [
+    nativeFile('librdmalib_shm.so'),
+    ...processors,
+    bytes,
+    count,
+  ]);
+  return { ...measured, name: `transport, C, ${bytes} B` };
+}
