@@ -9,7 +9,7 @@ let client: Client;
 let lease: Lease;
 
 beforeAll(async () => {
-  cluster = await LocalCluster.start([{ cores: 1 }]);
+  cluster = await LocalCluster.single({ cores: 1 });
   client = await cluster.connect();
   lease = await client.lease({ cores: 1 });
 }, 60_000);

@@ -22,6 +22,7 @@ export class LocalCluster implements AsyncDisposable {
   readonly tenant = TENANT;
   readonly #servers: SpawnedServer[] = [];
   #resourceManager: SpawnedServer | undefined;
+  #only: SpawnedServer | undefined;
 
   private constructor(files: TemporaryConfig) {
     this.files = files;
@@ -38,6 +39,18 @@ export class LocalCluster implements AsyncDisposable {
     try {
       await cluster.startResourceManager();
       for (const [index, node] of nodes.entries()) await cluster.startNode(`node-${index}`, node);
+      return cluster;
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** One node without a resource manager, whose key clients hold. */
+  static async single(node: NodeSettings = {}): Promise<LocalCluster> {
+    const cluster = await LocalCluster.create();
+    try {
+      cluster.#only = await cluster.startNode('node-0', node);
       return cluster;
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
@@ -98,8 +111,9 @@ export class LocalCluster implements AsyncDisposable {
     return this.#remember(await spawnServer('rfaas-executor-manager', { arguments: ['-c', path, ...skip] }));
   }
 
-  /** A client of the resource manager, as the cluster's tenant. */
-  connect(): Promise<Client> {
+  /** A client of the resource manager, as the cluster's tenant; without one, of the only node. */
+  async connect(): Promise<Client> {
+    if (this.#only !== undefined) return Client.direct(this.#only.url, { nodeKey: this.nodeKey('node-0') });
     return Client.connect({
       resourceManager: this.resourceManager.url,
       tenant: TENANT,
