@@ -45,8 +45,7 @@ export class LocalNode implements AsyncDisposable {
     };
     const file = join(directory, 'executor_manager.json');
     await writeFile(file, JSON.stringify(configuration));
-    const script = programOf('@rfaas/executor-manager');
-    const child = spawn(process.execPath, [script, '-c', file, '--skip-resource-manager'], {
+    const child = spawn(process.execPath, [managerProgram(), '-c', file, '--skip-resource-manager'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     try {
@@ -89,12 +88,8 @@ async function readUrl(child: ChildProcess): Promise<string> {
   return (JSON.parse(text) as { url: string }).url;
 }
 
-/** The script of a package's command. */
-function programOf(packageName: string): string {
-  const require = createRequire(import.meta.url);
-  const manifestPath = require.resolve(`${packageName}/package.json`);
-  const { bin } = require(manifestPath) as { bin: Record<string, string> };
-  const [script] = Object.values(bin);
-  if (script === undefined) throw new Error(`${packageName} names no command in its package.json`);
-  return join(dirname(manifestPath), script);
+/** The script of the executor manager's command. */
+function managerProgram(): string {
+  const manifest = createRequire(import.meta.url).resolve('@rfaas/executor-manager/package.json');
+  return join(dirname(manifest), 'bin/rfaas-executor-manager.js');
 }
