@@ -12,8 +12,8 @@ export interface PumpOptions {
   readonly spinMicroseconds: number;
   /** Whether anybody waits for a reply. */
   readonly isNeeded: () => boolean;
-  /** Called after replies were taken: slots may have become free. */
-  readonly onReplies: () => void;
+  /** Called after each look at the queues: slots may have become free. */
+  readonly onRound: () => void;
   /** The pump cannot go on. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -60,7 +60,8 @@ export class CompletionPump {
     let count = 0;
     try {
       count = this.#collect();
-      if (count > 0) this.#options.onReplies();
+      // Also without replies: a synchronous call may have taken those that freed a slot.
+      this.#options.onRound();
     } catch (error) {
       this.#options.onFailure(error);
       return;

@@ -1,4 +1,9 @@
-import type { InputBuffer, InvocationInput, InvocationOutput, OutputBuffer } from './invocation-buffers.ts';
+import {
+  OutputBuffer,
+  type InputBuffer,
+  type InvocationInput,
+  type InvocationOutput,
+} from './invocation-buffers.ts';
 import type { FunctionEntry, Invoker } from './invoker.ts';
 import { boundedMap, type MapInputs } from './bounded-map.ts';
 import type { InvokeOptions } from './pending-invocation.ts';
@@ -53,19 +58,13 @@ export class ExecutorFunction {
     outputOrOptions?: InvocationOutput | InvokeSyncOptions,
     options?: InvokeSyncOptions,
   ): Uint8Array | number {
-    if (outputOrOptions !== undefined && 'bytes' in outputOrOptions) {
-      return this.#invoker.invokeInto(
-        this.#entry,
-        input as Uint8Array | InputBuffer,
-        outputOrOptions as OutputBuffer,
-        options?.deadlineMs,
-      );
+    const bytesOrBuffer = input as Uint8Array | InputBuffer;
+    // By class and not by a property: this line is on the path of the fastest invocations.
+    if (outputOrOptions instanceof OutputBuffer) {
+      return this.#invoker.invokeInto(this.#entry, bytesOrBuffer, outputOrOptions, options?.deadlineMs);
     }
-    return this.#invoker.invokeCopying(
-      this.#entry,
-      input as Uint8Array | InputBuffer,
-      outputOrOptions?.deadlineMs,
-    );
+    const { deadlineMs } = (outputOrOptions ?? {}) as InvokeSyncOptions;
+    return this.#invoker.invokeCopying(this.#entry, bytesOrBuffer, deadlineMs);
   }
 
   /**

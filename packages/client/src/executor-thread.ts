@@ -22,7 +22,7 @@ const STATUS_SUCCESS = 0;
 const STATUS_FLUSHED = 7;
 
 /** Longest native spin in one go, so that deadlines and the connection's state are looked at. */
-export const SPIN_CHUNK_MICROSECONDS = 100_000;
+const SPIN_CHUNK_MICROSECONDS = 100_000;
 
 /** What a thread connection is made of. */
 export interface ThreadParts {
@@ -260,4 +260,10 @@ export class ExecutorThread implements SchedulableThread {
       { details: { errno: -result, thread: this.index } },
     );
   }
+}
+
+/** How long the native call that sends an invocation may spin: what is left to wait is waited for after it. */
+export function firstSpinMicroseconds(deadlineMs: number | undefined): number {
+  if (deadlineMs === undefined) return SPIN_CHUNK_MICROSECONDS;
+  return Math.max(0, Math.min(Math.ceil(deadlineMs * 1000), SPIN_CHUNK_MICROSECONDS));
 }

@@ -1,7 +1,7 @@
 import type { RfaasError } from '@rfaas/core';
 import { invocationStatus } from '@rfaas/core';
 import { CompletionPump } from './completion-pump.ts';
-import { SPIN_CHUNK_MICROSECONDS, type ExecutorThread } from './executor-thread.ts';
+import { firstSpinMicroseconds, type ExecutorThread } from './executor-thread.ts';
 import type { OutputBuffer } from './invocation-buffers.ts';
 import { InputBuffer } from './invocation-buffers.ts';
 import { InvocationScheduler } from './invocation-scheduler.ts';
@@ -52,7 +52,7 @@ export class Invoker {
       threads,
       spinMicroseconds,
       isNeeded: () => this.#scheduler.waitingCount > 0 || threads.some((thread) => thread.table.awaited > 0),
-      onReplies: () => this.#sendWaiting(),
+      onRound: () => this.#sendWaiting(),
       onFailure,
     });
   }
@@ -63,6 +63,8 @@ export class Invoker {
     input: Uint8Array | InputBuffer,
     deadlineMs: number | undefined,
   ): Uint8Array {
+    this.#checkOpen();
+    this.#checkInput(entry, input);
     const start = deadlineMs === undefined ? 0 : performance.now();
     const thread = this.#takeSlot(entry, input, deadlineMs, start);
     const slot = this.#acquired;
@@ -72,7 +74,7 @@ export class Invoker {
       return copyOf(result.bytes, byteLength);
     } finally {
       thread.table.giveBack(slot);
-      this.#sendWaiting();
+      this.#resume();
     }
   }
 
@@ -83,15 +85,22 @@ export class Invoker {
     output: OutputBuffer,
     deadlineMs: number | undefined,
   ): number {
+    this.#checkOpen();
     this.#checkOutput(output);
+    this.#checkInput(entry, input);
     const start = deadlineMs === undefined ? 0 : performance.now();
+    if (input instanceof InputBuffer && input.place !== undefined) {
+      // Its slot is its own: nothing to take or to give back.
+      const thread = this.#liveThread(input.place.threadIndex);
+      return this.#invokeIn(thread, input.place.slot, entry, input, output, output, deadlineMs, start);
+    }
     const thread = this.#takeSlot(entry, input, deadlineMs, start);
     const slot = this.#acquired;
     try {
       return this.#invokeIn(thread, slot, entry, input, output, output, deadlineMs, start);
     } finally {
       thread.table.giveBack(slot);
-      if (this.#scheduler.waitingCount > 0) this.#sendWaiting();
+      this.#resume();
     }
   }
 
@@ -172,8 +181,6 @@ export class Invoker {
     deadlineMs: number | undefined,
     start: number,
   ): ExecutorThread {
-    this.#checkOpen();
-    this.#checkInput(entry, input);
     if (input instanceof InputBuffer && input.place !== undefined) {
       this.#acquired = input.place.slot;
       return this.#liveThread(input.place.threadIndex);
@@ -214,7 +221,7 @@ export class Invoker {
   ): number {
     const isBuffer = input instanceof InputBuffer;
     const inputBytes = isBuffer ? input.length : input.byteLength;
-    const chunk = deadlineMs === undefined ? SPIN_CHUNK_MICROSECONDS : firstChunk(deadlineMs);
+    const chunk = firstSpinMicroseconds(deadlineMs);
     let outcome = thread.invoke(entry.index, slot, isBuffer ? input : undefined, inputBytes, result, chunk);
     if (outcome === 'timed-out') {
       outcome = thread.wait(
@@ -274,15 +281,18 @@ export class Invoker {
     }
   }
 
+  /** Sends those whose turn has come. */
   #sendWaiting(): void {
     for (let next = this.#scheduler.next(); next !== undefined; next = this.#scheduler.next()) {
       const thread = this.#threads[next.thread]!;
       this.#send(next.invocation, thread, thread.table.acquire());
     }
-    if (this.#scheduler.waitingCount > 0) this.#pump.kick();
   }
-}
 
-function firstChunk(deadlineMs: number): number {
-  return Math.max(0, Math.min(Math.ceil(deadlineMs * 1000), SPIN_CHUNK_MICROSECONDS));
+  /** After a synchronous call, which may have met replies of others and freed a slot. */
+  #resume(): void {
+    if (this.#scheduler.waitingCount === 0) return;
+    this.#sendWaiting();
+    this.#pump.kick();
+  }
 }
