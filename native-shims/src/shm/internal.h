@@ -310,11 +310,19 @@ void shm_targets_close(struct shim_endpoint *endpoint);
 
 /* receive.c */
 void shm_receives_forget_region(struct shim_endpoint *endpoint, const struct shim_region *region);
-uint32_t shm_endpoint_take(struct shim_endpoint *endpoint, struct shim_completion *completions, uint32_t capacity);
+/* Completes a descriptor that is no write with an immediate. False: it is none at all, and the connection is ended. */
+bool shm_receive_complete(struct shim_endpoint *endpoint, uint64_t body, uint32_t immediate,
+                          struct shim_completion *completion);
+/* Completes the receives of an ended connection as flushed. */
+uint32_t shm_receives_flush(struct shim_endpoint *endpoint, struct shim_completion *completions, uint32_t capacity);
 
 /* queue.c */
 int shm_queue_attach(struct shim_queue *queue, struct shim_endpoint *endpoint);
 void shm_queue_detach(struct shim_queue *queue, struct shim_endpoint *endpoint);
+/* Completions of own requests. */
+uint32_t shm_local_take(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity);
+/* Every endpoint's in turn, beginning behind the one that filled the last poll. */
+uint32_t shm_take_in_turn(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity);
 /* Completions of the endpoint stay queued, but no longer point to it. */
 void shm_local_forget(struct shim_queue *queue, const struct shim_endpoint *endpoint);
 void shm_queue_deactivate(struct shim_queue *queue, struct shim_endpoint *endpoint);

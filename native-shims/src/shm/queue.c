@@ -2,6 +2,7 @@
 /* Completion queues: a local ring for own requests, and the inboxes of the endpoints that receive here. */
 #include "internal.h"
 #include "local-completion.h"
+#include "take.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -112,7 +113,7 @@ void shm_local_forget(struct shim_queue *queue, const struct shim_endpoint *endp
       queue->local[i & queue->local_mask].endpoint = NULL;
 }
 
-static uint32_t take_local(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity) {
+uint32_t shm_local_take(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity) {
   uint32_t taken = 0;
   while (taken < capacity && queue->local_head != queue->local_tail) {
     const struct shm_local_completion *local = &queue->local[queue->local_head++ & queue->local_mask];
@@ -123,8 +124,7 @@ static uint32_t take_local(struct shim_queue *queue, struct shim_completion *com
   return taken;
 }
 
-/* Every endpoint in turn, beginning behind the one that filled the last poll. */
-static uint32_t take_all(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity) {
+uint32_t shm_take_in_turn(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity) {
   uint32_t taken = 0;
   uint32_t count = queue->active_count;
   uint32_t index = queue->next < count ? queue->next : 0;
@@ -144,10 +144,5 @@ static uint32_t take_all(struct shim_queue *queue, struct shim_completion *compl
 }
 
 int shim_queue_poll(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity) {
-  uint32_t taken = 0;
-  if (queue->local_head != queue->local_tail)
-    taken = take_local(queue, completions, capacity);
-  if (__builtin_expect(queue->active_count == 1, 1))
-    return (int)(taken + shm_endpoint_take(queue->active[0], completions + taken, capacity - taken));
-  return (int)(taken + take_all(queue, completions + taken, capacity - taken));
+  return (int)shm_poll(queue, completions, capacity);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Posted receives, and what the peer's descriptors make of them. */
 #include "internal.h"
+#include "take.h"
 
 #include <errno.h>
 #include <string.h>
@@ -78,16 +79,6 @@ void shm_receives_forget_region(struct shim_endpoint *endpoint, const struct shi
   }
 }
 
-/* Uses up the oldest receive. There must be one. */
-static struct shm_receive use(struct shim_endpoint *endpoint) {
-  struct shm_receive *oldest = &endpoint->receives[endpoint->receive_head & endpoint->receive_mask];
-  struct shm_receive used = *oldest;
-  endpoint->receive_outstanding--;
-  if (--oldest->count == 0)
-    endpoint->receive_head++;
-  return used;
-}
-
 static void take_send(struct shim_endpoint *endpoint, const struct shm_receive *receive, uint32_t length,
                       struct shim_completion *completion) {
   const struct shm_consumer *consumer = &endpoint->consumer;
@@ -101,63 +92,45 @@ static void take_send(struct shim_endpoint *endpoint, const struct shm_receive *
     memcpy(receive->address, shm_inbox_payload(consumer->inbox, consumer->mask, consumer->count - 1u, length), length);
 }
 
-/* One valid descriptor, copied: fills the completion, or says what is wrong with the descriptor. */
-static const char *complete(struct shim_endpoint *endpoint, uint64_t body, uint32_t immediate,
-                            struct shim_completion *completion) {
-  uint32_t opcode = (uint32_t)body & 0xffu;
-  uint32_t flags = (uint32_t)(body >> 8) & 0xffffffu;
-  uint32_t length = (uint32_t)(body >> 32);
+/* Why the descriptor is none that this fabric allows, or NULL. */
+static const char *wrong(const struct shim_endpoint *endpoint, uint32_t opcode, uint32_t flags, uint32_t length) {
   if (endpoint->receive_outstanding == 0)
     return "it used a receive that was not posted";
   if ((flags & ~(uint32_t)(SHIM_IMMEDIATE | SHIM_SOLICITED)) != 0)
     return "its descriptor has unknown flags";
-  completion->endpoint_id = endpoint->id;
-  completion->status = SHIM_SUCCESS;
-  completion->flags = flags & SHIM_IMMEDIATE;
-  completion->immediate = immediate;
-  completion->byte_length = length;
-  completion->provider_error = 0;
-  if (__builtin_expect(opcode == SHIM_WRITE && (flags & SHIM_IMMEDIATE) != 0, 1)) {
-    completion->opcode = SHIM_RECEIVE_WRITE_IMMEDIATE;
-    completion->wr_id = use(endpoint).wr_id;
-    return NULL;
-  }
   if (opcode != SHIM_SEND)
     return "its descriptor has an unknown operation";
-  if (length > SHM_MAX_SEND_BYTES)
-    return "its descriptor announces a send longer than any";
-  struct shm_receive receive = use(endpoint);
-  take_send(endpoint, &receive, length, completion);
-  return NULL;
+  return length > SHM_MAX_SEND_BYTES ? "its descriptor announces a send longer than any" : NULL;
 }
 
-/* The receives that nothing will use any more. */
-static uint32_t flush(struct shim_endpoint *endpoint, struct shim_completion *completions, uint32_t capacity) {
+bool shm_receive_complete(struct shim_endpoint *endpoint, uint64_t body, uint32_t immediate,
+                          struct shim_completion *completion) {
+  uint32_t flags = (uint32_t)(body >> 8) & 0xffffffu;
+  uint32_t length = (uint32_t)(body >> 32);
+  const char *violation = wrong(endpoint, (uint32_t)body & 0xffu, flags, length);
+  if (violation != NULL) {
+    endpoint->consumer.count--;
+    shm_endpoint_violation(endpoint, "%s", violation);
+    return false;
+  }
+  *completion = (struct shim_completion){
+      .endpoint_id = endpoint->id,
+      .flags = flags & SHIM_IMMEDIATE,
+      .immediate = immediate,
+      .byte_length = length,
+  };
+  take_send(endpoint, shm_receive_use(endpoint), length, completion);
+  return true;
+}
+
+uint32_t shm_receives_flush(struct shim_endpoint *endpoint, struct shim_completion *completions, uint32_t capacity) {
   uint32_t taken = 0;
   while (taken < capacity && endpoint->receive_outstanding > 0)
-    completions[taken++] = (struct shim_completion){
-        .endpoint_id = endpoint->id, .opcode = SHIM_RECEIVE, .status = SHIM_FLUSHED, .wr_id = use(endpoint).wr_id};
+    completions[taken++] = (struct shim_completion){.endpoint_id = endpoint->id,
+                                                    .opcode = SHIM_RECEIVE,
+                                                    .status = SHIM_FLUSHED,
+                                                    .wr_id = shm_receive_use(endpoint)->wr_id};
   if (endpoint->receive_outstanding == 0)
     shm_queue_deactivate(endpoint->receive_queue, endpoint);
-  return taken;
-}
-
-uint32_t shm_endpoint_take(struct shim_endpoint *endpoint, struct shim_completion *completions, uint32_t capacity) {
-  /* The state first: once it says disconnected, the ring holds all that will ever come. */
-  int32_t state = __atomic_load_n(&endpoint->state, __ATOMIC_ACQUIRE);
-  uint32_t taken = 0;
-  uint64_t body;
-  uint32_t immediate;
-  while (taken < capacity && shm_consumer_take(&endpoint->consumer, &body, &immediate)) {
-    const char *wrong = complete(endpoint, body, immediate, &completions[taken]);
-    if (__builtin_expect(wrong != NULL, 0)) {
-      endpoint->consumer.count--;
-      shm_endpoint_violation(endpoint, "%s", wrong);
-      return taken + flush(endpoint, completions + taken, capacity - taken);
-    }
-    taken++;
-  }
-  if (__builtin_expect(state >= SHIM_DISCONNECTED && taken < capacity, 0))
-    taken += flush(endpoint, completions + taken, capacity - taken);
   return taken;
 }

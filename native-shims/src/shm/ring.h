@@ -109,7 +109,6 @@ static inline uint32_t shm_producer_publish(struct shm_producer *producer, uint6
   (void)__atomic_exchange_n(&descriptor->head, (uint64_t)(uint32_t)next << 32 | immediate, __ATOMIC_SEQ_CST);
   producer->count = next;
   uint32_t armed = __atomic_load_n(&inbox->armed, __ATOMIC_SEQ_CST);
-  __builtin_prefetch(&inbox->ring[next & producer->mask], 1);
   return armed;
 }
 

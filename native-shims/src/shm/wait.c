@@ -9,6 +9,7 @@
 #include "../common/futex.h"
 #include "internal.h"
 #include "local-completion.h"
+#include "take.h"
 
 #define FREE_SPINS 64u      /* before the clock is read for the first time */
 #define SPINS_PER_CLOCK 32u /* between two readings */
@@ -92,7 +93,7 @@ static inline bool quick_look(const struct shim_queue *queue) {
 static int spin_some(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity, uint32_t spins) {
   for (uint32_t i = 0; i < spins; i++) {
     if (quick_look(queue)) {
-      int taken = shim_queue_poll(queue, completions, capacity);
+      int taken = (int)shm_poll(queue, completions, capacity);
       if (taken != 0)
         return taken;
     }
@@ -106,7 +107,7 @@ static int spin_some(struct shim_queue *queue, struct shim_completion *completio
 
 int shim_queue_spin(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity,
                     uint32_t microseconds) {
-  int taken = shim_queue_poll(queue, completions, capacity);
+  int taken = (int)shm_poll(queue, completions, capacity);
   if (taken != 0 || microseconds == 0)
     return taken;
   taken = spin_some(queue, completions, capacity, FREE_SPINS);
@@ -151,7 +152,7 @@ int shim_queue_block(struct shim_queue *queue, struct shim_completion *completio
   if (milliseconds >= 0)
     deadline = shim_now() + (uint64_t)milliseconds * SHIM_NANOSECONDS_PER_MILLISECOND;
   for (;;) {
-    int taken = shim_queue_poll(queue, completions, capacity);
+    int taken = (int)shm_poll(queue, completions, capacity);
     if (taken != 0 || take_notice(queue, SHM_NOTICE_INTERRUPT | SHM_NOTICE_STATE))
       return taken;
     uint64_t now = milliseconds >= 0 ? shim_now() : 0;
