@@ -50,3 +50,20 @@ function standardStreams({ quiet, discardOutput }) {
 export function endOfOutput(output) {
   return output.length > SHOWN_BYTES ? `…${output.slice(-SHOWN_BYTES)}` : output;
 }
+
+/**
+ * Runs a Node program with this terminal as its own, and passes on to it what asks this process to end.
+ *
+ * @param {string} script the program
+ * @param {readonly string[]} [parameters] its arguments
+ * @returns {Promise<number>} its exit status
+ */
+export function runInForeground(script, parameters = []) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [script, ...parameters], { stdio: 'inherit' });
+    // The program tidies up before it ends, and this process waits for that.
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+    child.on('error', reject);
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+}
