@@ -10,7 +10,7 @@ export interface MainContext {
   /** Aborted by SIGINT and SIGTERM: end in an orderly way. A second signal ends the process at once. */
   readonly signal: AbortSignal;
   /** Writes one line of result to standard output. */
-  print(line: string): void;
+  readonly print: (line: string) => void;
 }
 
 /** Exit codes of every program. */

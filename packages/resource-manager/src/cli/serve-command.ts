@@ -1,0 +1,129 @@
+import {
+  createLogger,
+  createSecretFile,
+  defaultKeyFile,
+  formatConfig,
+  formatKey,
+  generateKey,
+  loadKey,
+  logLevels,
+  parseOptions,
+  readConfig,
+  readyLine,
+  resolveConfigPath,
+  resourceManagerConfig,
+  executorsDatabase,
+  type Environment,
+  type Logger,
+  type MainContext,
+  type ResourceManagerConfig,
+} from '@rfaas/core';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { provideHttpToken } from '../http/http-token.ts';
+import { ResourceManager } from '../resource-manager.ts';
+
+const serveOptions = z.object({
+  config: z.string().optional(),
+  executorsDatabase: z.string().optional(),
+  insecure: z.boolean().default(false),
+  logLevel: z.enum(logLevels),
+  printConfig: z.boolean().default(false),
+});
+
+/** The resource manager itself: what the program does without a subcommand. */
+export function addServeAction(program: Command, context: MainContext, version: string): void {
+  program
+    .option('-c, --config <file>', 'configuration file (resource_manager.json)')
+    .option(
+      '-i, --executors-database <file>',
+      'nodes that are known from the start (executors_database.json)',
+    )
+    .option('--insecure', 'no token for HTTP, whatever the address')
+    .option('--log-level <level>', logLevels.join(', '), 'info')
+    .option('--print-config', 'print the effective configuration and exit')
+    .action(async (values: unknown) => {
+      const options = parseOptions(serveOptions, values);
+      const config = effectiveConfig(options);
+      if (options.printConfig) {
+        context.print(formatConfig(config));
+        return;
+      }
+      const logger = createLogger({ level: options.logLevel, fields: { program: program.name() } });
+      await serve(config, context, version, logger);
+    });
+}
+
+async function serve(
+  config: ResourceManagerConfig,
+  { env, print, signal }: MainContext,
+  version: string,
+  logger: Logger,
+): Promise<void> {
+  for (const warning of config.warnings) {
+    logger.warn(warning);
+  }
+  const http = provideHttpToken({
+    address: config.httpAddress,
+    file: config.httpTokenFile,
+    insecure: config.insecure,
+    env,
+  });
+  await using manager = await ResourceManager.start({
+    config,
+    clusterKey: provideClusterKey(config.clusterKeyFile, env, logger),
+    httpToken: http.token,
+    nodes:
+      config.executorsDatabase === undefined ? [] : readConfig(config.executorsDatabase, executorsDatabase),
+    version,
+    logger,
+  });
+  const facts = { url: manager.url, httpUrl: manager.httpUrl, httpTokenFile: http.file };
+  logger.info('ready', facts);
+  print(readyLine({ program: 'rfaas-resource-manager', ...facts }));
+  await aborted(signal);
+  logger.info('stopping');
+}
+
+function effectiveConfig(options: z.output<typeof serveOptions>): ResourceManagerConfig {
+  const file = options.config;
+  const config =
+    file === undefined
+      ? resourceManagerConfig.parse({ config: {} })
+      : readConfig(file, resourceManagerConfig);
+  const inFile = (path: string | undefined): string | undefined =>
+    file === undefined ? path : resolveConfigPath(file, path);
+  return {
+    ...config,
+    insecure: config.insecure || options.insecure,
+    clusterKeyFile: inFile(config.clusterKeyFile),
+    httpTokenFile: inFile(config.httpTokenFile),
+    executorsDatabase: options.executorsDatabase ?? inFile(config.executorsDatabase),
+  };
+}
+
+/** The cluster key: named, from the environment, or from the user's state folder, where the first start makes it. */
+export function provideClusterKey(file: string | undefined, env: Environment, logger: Logger): Uint8Array {
+  const environmentValue = env['RFAAS_CLUSTER_KEY'];
+  const defaultFile = defaultKeyFile(env, 'cluster');
+  const isNamed = file !== undefined || (environmentValue !== undefined && environmentValue !== '');
+  if (!isNamed && createSecretFile(defaultFile, formatKey(generateKey()), 'cluster key')) {
+    logger.info('made a cluster key', { file: defaultFile });
+  }
+  return loadKey({
+    what: 'cluster key',
+    file,
+    environmentValue,
+    environmentName: 'RFAAS_CLUSTER_KEY',
+    defaultFile,
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+    }
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,183 @@
+import {
+  errorCode,
+  errorMessage,
+  generateId,
+  nodeUrl,
+  RfaasError,
+  systemClock,
+  type Logger,
+  type ResourceManagerConfig,
+} from '@rfaas/core';
+import {
+  formatTransportUrl,
+  openTransport,
+  parseTransportUrl,
+  type Listener,
+  type Transport,
+  type TransportUrl,
+} from '@rfaas/rdmalib';
+import { Cluster } from './cluster/cluster.ts';
+import type { NodeDescription } from './cluster/executor-registry.ts';
+import { ExpiryTimer } from './expiry-timer.ts';
+import { HttpServer } from './http/http-server.ts';
+import { createRoutes } from './http/routes.ts';
+import { ConnectionAcceptor } from './sessions/connection-acceptor.ts';
+
+/** Everything that a resource manager is started with: configuration, and what was read from the files it names. */
+export interface ResourceManagerOptions {
+  readonly config: ResourceManagerConfig;
+  readonly clusterKey: Uint8Array;
+  /** The token of the HTTP interface; `undefined` leaves it open. */
+  readonly httpToken: string | undefined;
+  /** Nodes that are known from the start. */
+  readonly nodes: readonly NodeDescription[];
+  readonly version: string;
+  readonly logger: Logger;
+}
+
+/** A running resource manager: nodes, leases and bills of one cluster. */
+export class ResourceManager implements AsyncDisposable {
+  /** Where clients and executor managers connect to, with the real port. */
+  readonly url: string;
+  /** Where the HTTP interface is, with the real port. */
+  readonly httpUrl: string;
+  readonly #parts: Parts;
+  #closing: Promise<void> | undefined;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+    this.url = parts.url;
+    this.httpUrl = parts.http.url;
+  }
+
+  /**
+   * Listens for connections and for HTTP.
+   *
+   * @throws RfaasError `RFAAS_ERR_ADDRESS_IN_USE`, `RFAAS_ERR_CONFIGURATION`, or an RdmaError of the transport
+   */
+  static async start(options: ResourceManagerOptions): Promise<ResourceManager> {
+    const target = parseUrl(options.config.transport);
+    const transport = openTransport(target);
+    try {
+      const listener = await listen(transport, target);
+      return new ResourceManager(await startParts(options, transport, listener, target));
+    } catch (error) {
+      await transport.close();
+      throw error;
+    }
+  }
+
+  /** Stops listening, ends every connection and frees everything. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing ??= closeParts(this.#parts);
+    await this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+interface Parts {
+  readonly url: string;
+  readonly transport: Transport;
+  readonly acceptor: ConnectionAcceptor;
+  readonly accepting: Promise<void>;
+  readonly http: HttpServer;
+  readonly timer: ExpiryTimer;
+}
+
+async function startParts(
+  options: ResourceManagerOptions,
+  transport: Transport,
+  listener: Listener,
+  target: TransportUrl,
+): Promise<Parts> {
+  const { config, clusterKey, logger } = options;
+  const timer = new ExpiryTimer(systemClock);
+  const cluster: Cluster = new Cluster({
+    clock: systemClock,
+    newLeaseId: generateId,
+    maxLeaseMs: config.maxLeaseMs,
+    leaseSkewMs: config.leaseSkewMs,
+    onLeaseEnd: (node, leaseId, reason) => void acceptor.executor(node)?.endLease(leaseId, reason),
+    onChange: () => timer.set(cluster.nextDeadline(), () => cluster.sweep()),
+  });
+  for (const node of options.nodes) {
+    cluster.preload(node);
+  }
+  const acceptor = new ConnectionAcceptor({
+    listener,
+    cluster,
+    clusterKey,
+    name: config.name,
+    nodeTimeoutMs: config.nodeTimeoutMs,
+    logger,
+  });
+  const routes = createRoutes({
+    cluster,
+    token: options.httpToken,
+    version: options.version,
+    nodeUrl: (address, port) => reachableUrl(target, address, port),
+    removeNode: async (name) => {
+      cluster.removeNode(name);
+      await acceptor.executor(name)?.close();
+    },
+    logger: logger.child({ component: 'http' }),
+  });
+  const http = await HttpServer.listen(routes, config.httpAddress, config.httpPort);
+  const url = formatTransportUrl({ ...target, port: listener.address.port });
+  return { url, transport, acceptor, accepting: acceptor.run(), http, timer };
+}
+
+async function closeParts({ transport, acceptor, accepting, http, timer }: Parts): Promise<void> {
+  timer.clear();
+  await http.close();
+  await acceptor.close();
+  await accepting;
+  await transport.close();
+}
+
+function parseUrl(text: string): TransportUrl {
+  try {
+    return parseTransportUrl(text);
+  } catch (error) {
+    throw new RfaasError('RFAAS_ERR_CONFIGURATION', `configuration key "transport": ${errorMessage(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+async function listen(transport: Transport, target: TransportUrl): Promise<Listener> {
+  const domain = transport.openProtectionDomain();
+  try {
+    return await domain.listen({ host: target.host, port: target.port });
+  } catch (error) {
+    throw new RfaasError(
+      'RFAAS_ERR_ADDRESS_IN_USE',
+      `cannot listen on ${formatTransportUrl(target)}: ${errorMessage(error)}; choose another port, or 0`,
+      { cause: error, details: { cause: errorCode(error) } },
+    );
+  }
+}
+
+/** The URL of a node that was added by address and port: it is on the transport of this resource manager. */
+function reachableUrl(own: TransportUrl, address: string, port: number): string {
+  const isHere = address === '' || address === '127.0.0.1' || address === '::1' || address === 'localhost';
+  if (own.kind === 'shm') {
+    if (!isHere) {
+      throw new RfaasError(
+        'RFAAS_ERR_USAGE',
+        `this cluster uses shared memory: a node at "${address}" is out of reach`,
+      );
+    }
+    return formatTransportUrl({ ...own, port });
+  }
+  if (address === '') {
+    throw new RfaasError(
+      'RFAAS_ERR_USAGE',
+      'ip_address is empty: only nodes on shared memory have no address',
+    );
+  }
+  return own.kind === 'verbs' ? nodeUrl(address, port) : formatTransportUrl({ ...own, host: address, port });
+}

@@ -1,0 +1,71 @@
+import {
+  decodeMessage,
+  encodeMessage,
+  errorFields,
+  refusalOf,
+  RfaasError,
+  type Logger,
+  type Message,
+  type MessagePort,
+  type OutgoingMessage,
+} from '@rfaas/core';
+
+/** A connection that carries messages and can be closed. */
+export interface Channel extends MessagePort {
+  close(): Promise<void>;
+}
+
+/** An authenticated connection as sessions use it: messages in and out, and requests that are answered side by side. */
+export class SessionChannel {
+  readonly #channel: Channel;
+  readonly #logger: Logger;
+  readonly #pending = new Set<Promise<void>>();
+
+  constructor(channel: Channel, logger: Logger) {
+    this.#channel = channel;
+    this.#logger = logger;
+  }
+
+  /** Sends a message. One that cannot be sent is logged: the end of the connection is noticed where it is read. */
+  async send(message: OutgoingMessage, correlation = 0): Promise<void> {
+    try {
+      await this.#channel.send(encodeMessage(message, correlation));
+    } catch (error) {
+      this.#logger.debug('message not sent', { message: message.kind, ...errorFields(error) });
+    }
+  }
+
+  /** The next message, or `undefined` once the peer is gone. @throws RfaasError for bytes that are no message */
+  async receive(signal?: AbortSignal): Promise<Message | undefined> {
+    const bytes = await this.#channel.receive(signal === undefined ? {} : { signal });
+    return bytes === undefined ? undefined : decodeMessage(bytes);
+  }
+
+  /** Answers a request without keeping those behind it waiting; what `answer` throws is sent as a refusal. */
+  respond(request: Message, answer: () => Promise<OutgoingMessage>): void {
+    const work = this.#respond(request, answer).finally(() => this.#pending.delete(work));
+    this.#pending.add(work);
+  }
+
+  /** Tells the peer why the connection ends. */
+  async refuse(error: unknown, correlation = 0): Promise<void> {
+    await this.send({ kind: 'refused', ...refusalOf(error) }, correlation);
+  }
+
+  /** Closes the connection, once the answers under way are done. */
+  async close(): Promise<void> {
+    await this.#channel.close();
+    await Promise.all(this.#pending);
+  }
+
+  async #respond(request: Message, answer: () => Promise<OutgoingMessage>): Promise<void> {
+    try {
+      await this.send(await answer(), request.correlation);
+    } catch (error) {
+      if (!(error instanceof RfaasError)) {
+        this.#logger.error('request failed', { request: request.kind, ...errorFields(error) });
+      }
+      await this.refuse(error, request.correlation);
+    }
+  }
+}
