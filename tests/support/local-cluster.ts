@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { deriveNodeKey, deriveTenantCredential, generateKey } from '@rfaas/core';
 import { Client } from '@rfaas/client';
 import { spawnServer, type SpawnedServer } from './spawn-server.ts';
@@ -14,6 +15,17 @@ export interface NodeSettings {
 }
 
 const TENANT = 'tester';
+
+/** Processors for so many cores; the same ones again where this machine has fewer. */
+function processors(count: number): number[] {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(status)?.[1] ?? '0';
+  const allowed = list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+  return Array.from({ length: count }, (_, index) => allowed[index % allowed.length] ?? 0);
+}
 
 /** A resource manager and executor managers on this host, as processes, with keys of their own. */
 export class LocalCluster implements AsyncDisposable {
@@ -63,6 +75,13 @@ export class LocalCluster implements AsyncDisposable {
     return this.#resourceManager;
   }
 
+  /** The process of a node that was started. */
+  node(name: string): SpawnedServer {
+    const server = this.#servers.find(({ ready }) => ready.node === name);
+    if (server === undefined) throw new Error(`no node "${name}" was started`);
+    return server;
+  }
+
   get credential(): Uint8Array {
     return deriveTenantCredential(this.clusterKey, TENANT);
   }
@@ -100,7 +119,7 @@ export class LocalCluster implements AsyncDisposable {
         transport: 'shm://0',
         node_name: name,
         node_key_file: await this.files.key(`${name}.key`, this.nodeKey(name)),
-        cores,
+        cores: processors(cores),
         memory,
         ...(this.#resourceManager === undefined ? {} : { resource_manager: this.#resourceManager.url }),
         ...config,

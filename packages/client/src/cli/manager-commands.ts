@@ -73,7 +73,10 @@ export function addLeasesCommand(program: Command, context: MainContext): void {
 function addOptions(command: Command): Command {
   return command
     .option('-u, --url <url>', "the resource manager's HTTP address (default: $RFAAS_HTTP_URL)")
-    .option('--token-file <file>', 'the file with its token (default: $RFAAS_HTTP_TOKEN_FILE)')
+    .option(
+      '--token-file <file>',
+      'the file with its token (default: $RFAAS_HTTP_TOKEN, else http.token in the state folder)',
+    )
     .option('--json', 'print the answer as one line of JSON', false);
 }
 

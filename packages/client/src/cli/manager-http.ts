@@ -1,4 +1,14 @@
-import { readSecretFile, RfaasError, rfaasErrors, type MainContext, type RfaasErrorCode } from '@rfaas/core';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  readSecretFile,
+  RfaasError,
+  rfaasErrors,
+  stateDirectory,
+  type Environment,
+  type MainContext,
+  type RfaasErrorCode,
+} from '@rfaas/core';
 
 const TIMEOUT_MS = 10_000;
 
@@ -12,8 +22,7 @@ export async function fetchFromManager(
   tokenFile: string | undefined,
   { env, signal }: MainContext,
 ): Promise<unknown> {
-  const file = tokenFile ?? (env['RFAAS_HTTP_TOKEN_FILE'] || undefined);
-  const token = file === undefined ? undefined : readSecretFile(file, 'HTTP token').trim();
+  const token = tokenFor(tokenFile, env);
   const address = addressOf(baseUrl, path);
   let response: Response;
   try {
@@ -33,6 +42,14 @@ export async function fetchFromManager(
   const body = await bodyOf(response);
   if (!response.ok) throw refusal(address, response.status, body, token !== undefined);
   return body;
+}
+
+/** From the named file, else `$RFAAS_HTTP_TOKEN`, else the file that a resource manager of this user made. */
+function tokenFor(file: string | undefined, env: Environment): string | undefined {
+  if (file !== undefined) return readSecretFile(file, 'HTTP token').trim();
+  if (env['RFAAS_HTTP_TOKEN']) return env['RFAAS_HTTP_TOKEN'];
+  const path = env['RFAAS_HTTP_TOKEN_FILE'] || join(stateDirectory(env), 'http.token');
+  return existsSync(path) ? readSecretFile(path, 'HTTP token').trim() : undefined;
 }
 
 function addressOf(baseUrl: string, path: string): string {
@@ -60,8 +77,7 @@ async function bodyOf(response: Response): Promise<unknown> {
 
 function refusal(address: string, status: number, body: unknown, hasToken: boolean): RfaasError {
   const { code, message } = errorOf(body);
-  const hint =
-    status === 401 && !hasToken ? '; give its token with --token-file or RFAAS_HTTP_TOKEN_FILE' : '';
+  const hint = status === 401 && !hasToken ? '; give its token with --token-file or RFAAS_HTTP_TOKEN' : '';
   return new RfaasError(code, `${address} answered HTTP ${status}: ${message}${hint}`, {
     details: { status },
   });
