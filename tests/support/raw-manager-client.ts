@@ -37,6 +37,8 @@ export interface RawLease {
   readonly provenWith: Uint8Array;
   /** The token is signed with this node key. */
   readonly signedWith: Uint8Array;
+  /** Where the executor shall connect to. Default: where nobody listens. */
+  readonly clientUrl?: string;
   /** What happens to the token on its way. */
   alter?(token: Uint8Array): void;
 }
@@ -74,8 +76,8 @@ export class RawManagerClient implements AsyncDisposable {
     }
   }
 
-  /** Asks for one core under the lease; nobody listens where the executor would connect to. */
-  async allocate({ lease, signedWith, alter }: RawLease, cores = 1): Promise<Message> {
+  /** Asks for cores under the lease. */
+  async allocate({ lease, signedWith, clientUrl = 'shm://1', alter }: RawLease, cores = 1): Promise<Message> {
     const token = signLease(signedWith, lease);
     alter?.(token);
     return this.request({
@@ -83,7 +85,7 @@ export class RawManagerClient implements AsyncDisposable {
       token,
       cores,
       memoryMiB: 64,
-      clientUrl: 'shm://1',
+      clientUrl,
       secret: generateId(),
       packageKind: 'native',
       sha256: '00'.repeat(32),
