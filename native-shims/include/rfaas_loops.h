@@ -160,7 +160,7 @@ struct rfaas_serve_context {
                                       this number names the mapping: the same number, the same memory, for ever */
   /* Counted by the call, never reset. */
   uint64_t hot_nanoseconds;       /* spinning without work */
-  uint64_t execution_nanoseconds; /* inside native functions, and between RFAAS_SERVE_REQUEST and the next call */
+  uint64_t execution_nanoseconds; /* inside native functions and their replies, and between RFAAS_SERVE_REQUEST and the next call */
   uint64_t invocations;           /* requests taken, of both kinds */
   /* Set by the call, with RFAAS_SERVE_REQUEST. */
   uint64_t request_mapping_address; /* with request_output_mapping not 0: the mapping's first byte */

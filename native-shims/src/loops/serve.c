@@ -51,8 +51,9 @@ static int run_native(struct serve_state *state, uint32_t slot, rfaas_function f
   uint64_t input = context->input_address + slot * context->slot_stride + 2 * RFAAS_HEADER_BYTES;
   uint64_t begin = rfaas_ticks();
   uint32_t bytes = function(pointer(input), input_bytes, pointer(state->slots[slot].output));
-  uint64_t end = rfaas_ticks();
   int result = rfaas_reply_output(state, slot, RFAAS_OK, bytes);
+  /* The reply counts, too: the client must not wait for a look at the clock. */
+  uint64_t end = rfaas_ticks();
   state->hot_ticks += begin - state->mark;
   state->execution_ticks += end - begin;
   state->mark = end;
