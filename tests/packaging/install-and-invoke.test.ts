@@ -108,7 +108,7 @@ describeOrSkip(`packages installed from a registry${obstacle === undefined ? '' 
     const manager = await machine.start(managers, 'npx', parameters);
     const run = machine.run(client, 'node', ['program.js', String(manager.ready['url']), key]);
     expect(run).toEqual({ status: 0, output: 'reply: HELLO\n' });
-    expect(await manager.stop()).toBe(0);
+    await manager.stop();
   }, 60_000);
 
   test('npx starts a resource manager', async () => {
@@ -118,7 +118,7 @@ describeOrSkip(`packages installed from a registry${obstacle === undefined ? '' 
     writeFileSync(configuration, JSON.stringify({ config: { transport: 'shm://0', cluster_key_file: key } }));
     const manager = await machine.start(managers, 'npx', ['rfaas-resource-manager', '-c', configuration]);
     expect(manager.ready['program']).toBe('rfaas-resource-manager');
-    expect(await manager.stop()).toBe(0);
+    await manager.stop();
   }, 60_000);
 
   test('the rfaas command explains itself', () => {

@@ -20,8 +20,8 @@ export interface CommandResult {
 /** A program that printed its ready line. */
 export interface RunningProgram {
   readonly ready: Readonly<Record<string, unknown>>;
-  /** Asks it to end with SIGTERM and says how it ended. */
-  stop(): Promise<number | null>;
+  /** Asks it to end with SIGTERM and waits until the program and npx in front of it have ended. */
+  stop(): Promise<void>;
 }
 
 /** A machine as a user's is after installing Node: a home and npm cache of its own, empty folders, no compiler in PATH. */
@@ -87,7 +87,8 @@ export class UserMachine implements AsyncDisposable {
       detached: true,
     });
     this.#running.add(child);
-    const exited = once(child, 'exit').then(() => this.#running.delete(child));
+    // Closed once nobody has its output open any more: not npx, not the program behind it.
+    const exited = once(child, 'close').then(() => this.#running.delete(child));
     let complaints = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       complaints += text;
@@ -103,7 +104,6 @@ export class UserMachine implements AsyncDisposable {
       async stop() {
         signalGroup(child, 'SIGTERM');
         await exited;
-        return child.exitCode;
       },
     };
   }
@@ -112,7 +112,7 @@ export class UserMachine implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const children = [...this.#running];
     for (const child of children) {
-      const exited = once(child, 'exit');
+      const exited = once(child, 'close');
       signalGroup(child, 'SIGKILL');
       await exited;
     }
