@@ -1,4 +1,5 @@
 import { measureCacheLine } from '../programs/native-program.ts';
+import { relate } from '../measure/report.ts';
 import type { Benchmark } from './benchmark.ts';
 
 /** The floor that every other number is a multiple of. */
@@ -7,7 +8,7 @@ export const cacheLine: Benchmark = {
   description: 'two pinned processes bounce a bare cache line: the floor of every round trip (C)',
   async run({ processors, count, progress }) {
     progress.show('cache-line');
-    const measurements = [await measureCacheLine(processors, count)];
+    const measurements = relate([await measureCacheLine(processors, count)]);
     return { settings: { processors, warmUp: '2,000 round trips on each of 64 lines' }, measurements };
   },
 };

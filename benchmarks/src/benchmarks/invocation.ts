@@ -1,9 +1,9 @@
 import type { Executor } from '@rfaas/client';
 import { join } from 'node:path';
 import { relate, type Measurement } from '../measure/report.ts';
-import { sample, sampleAsync } from '../measure/sampling.ts';
+import { sample, sampleAfterPauses, sampleAsync } from '../measure/sampling.ts';
 import { LocalNode } from '../programs/local-node.ts';
-import { measureCacheLine, measureTransport, nativeFile, runNativeProgram } from '../programs/native-program.ts';
+import { measureCacheLine, measureLoops, measureTransport, nativeFile, runNativeProgram } from '../programs/native-program.ts';
 import { pinThread } from '../programs/processors.ts';
 import { measurement, type Benchmark, type BenchmarkSetting } from './benchmark.ts';
 
@@ -14,6 +14,8 @@ const WARM_UP = 20_000;
 const MEBIBYTE = 1_048_576;
 /** Sleeping and the event loop take microseconds: fewer samples do. */
 const SLOWER = 20;
+/** Long enough for a thread that is never hot to fall asleep. */
+const PAUSE_MS = 0.5;
 
 /** Whole invocations as a user makes them. */
 export const invocation: Benchmark = {
@@ -24,6 +26,7 @@ export const invocation: Benchmark = {
     progress.show('cache-line');
     const measurements: Measurement[] = [await measureCacheLine(processors, count)];
     measurements.push(await measureTransport(processors, sizes[0] ?? 64, count));
+    measurements.push(await measureLoops(processors, sizes[0] ?? 64, count));
     await using node = await LocalNode.start({ processors: [processors[1]] });
     await using client = node.client();
     await using lease = await client.lease({ cores: 1, memoryMiB: 1024 });
@@ -84,17 +87,16 @@ async function promised(executor: Executor, bytes: number, { count, progress }: 
   );
 }
 
+/** After pauses in which the executor's thread falls asleep. */
 function warmInvocation(executor: Executor, bytes: number, { count, progress }: BenchmarkSetting): Measurement {
   const name = `warm native, ${bytes} B`;
   const echo = executor.function('echo');
   using input = executor.allocateInput(bytes);
   using output = executor.allocateOutput(bytes);
-  const samples = Math.ceil(count / SLOWER);
+  const samples = Math.min(5000, Math.ceil(count / SLOWER));
   const body = (): void => void echo.invokeSync(input, output);
-  return measurement(
-    name,
-    sample(body, { count: samples, warmUp: 1000, onProgress: progress.counting(name, samples) }),
-  );
+  const options = { count: samples, warmUp: 100, onProgress: progress.counting(name, samples) };
+  return measurement(name, sampleAfterPauses(body, PAUSE_MS, options));
 }
 
 /** A function that copies 1 MiB, against one memcpy: with input and output mapped, and with neither. */

@@ -9,9 +9,9 @@ export interface Measurement extends Summary {
   readonly name: string;
   /** Nanoseconds of each sample that are the clock's own. */
   readonly clock: number;
-  /** Times the bare cache-line bounce of the same session, at the median. */
+  /** Times the bare cache-line bounce of the same session: medians, each without its clock's own time. */
   readonly timesCacheLine?: number | undefined;
-  /** Times the raw round trip of the same transport in the same session, at the median. */
+  /** Times the raw round trip of the same transport in the same session, likewise. */
   readonly timesTransport?: number | undefined;
   readonly histogram?: readonly Bucket[] | undefined;
 }
@@ -29,13 +29,17 @@ export interface Report {
 
 /** Adds ratios to what was measured in the same session. */
 export function relate(measurements: readonly Measurement[]): Measurement[] {
-  const floor = measurements.find((each) => each.name === 'cache-line')?.p50;
-  const transport = measurements.find((each) => each.name.startsWith('transport'))?.p50;
+  const floor = measurements.find((each) => each.name === 'cache-line');
+  const transport = measurements.find((each) => each.name.startsWith('transport'));
   return measurements.map((each) => ({
     ...each,
-    timesCacheLine: floor === undefined ? undefined : each.p50 / floor,
-    timesTransport: transport === undefined ? undefined : each.p50 / transport,
+    timesCacheLine: floor === undefined ? undefined : net(each) / net(floor),
+    timesTransport: transport === undefined ? undefined : net(each) / net(transport),
   }));
+}
+
+function net({ p50, clock }: Measurement): number {
+  return p50 - clock;
 }
 
 /** The report as a person reads it. */
@@ -61,10 +65,10 @@ export function writeReport(report: Report, directory: string): string {
 }
 
 function table(measurements: readonly Measurement[]): string[] {
-  const header = ['', 'p50', 'p90', 'p99', 'p99.9', 'max', 'count', 'x cache line', 'x transport'];
+  const header = ['', 'clock', 'p50', 'p90', 'p99', 'p99.9', 'max', 'count', 'x cache line', 'x transport'];
   const rows = measurements.map((each) => [
     each.name,
-    ...[each.p50, each.p90, each.p99, each.p999, each.max].map(formatDuration),
+    ...[each.clock, each.p50, each.p90, each.p99, each.p999, each.max].map(formatDuration),
     String(each.count),
     formatRatio(each.timesCacheLine),
     formatRatio(each.timesTransport),

@@ -1,3 +1,6 @@
+/** Taken once: looking a global's property up costs a good part of what is measured. */
+const { hrtime } = process;
+
 const NANOSECONDS = 1e9;
 
 /** How to take samples. */
@@ -19,21 +22,41 @@ const PROGRESS_INTERVAL = 65_536;
 export function sample(body: () => void, { count, warmUp, onProgress }: SamplingOptions): Float64Array {
   for (let i = 0; i < warmUp; i++) body();
   const samples = new Float64Array(count);
-  let before = process.hrtime();
+  let before = hrtime();
   for (let i = 0; i < count; i++) {
     body();
-    const now = process.hrtime();
+    const now = hrtime();
     samples[i] = (now[0] - before[0]) * NANOSECONDS + (now[1] - before[1]);
     before = now;
     if (i % PROGRESS_INTERVAL === 0 && onProgress !== undefined) {
       onProgress(i);
-      before = process.hrtime();
+      before = hrtime();
     }
   }
   return samples;
 }
 
-/** The same for an asynchronous `body`. */
+/** Times runs that begin only after a pause, in which nothing is done: how long waking up takes. */
+export function sampleAfterPauses(
+  body: () => void,
+  pauseMilliseconds: number,
+  { count, warmUp, onProgress }: SamplingOptions,
+): Float64Array {
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  for (let i = 0; i < warmUp; i++) body();
+  const samples = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    Atomics.wait(never, 0, 0, pauseMilliseconds);
+    const before = hrtime();
+    body();
+    const [seconds, nanoseconds] = hrtime(before);
+    samples[i] = seconds * NANOSECONDS + nanoseconds;
+    if (i % 100 === 0) onProgress?.(i);
+  }
+  return samples;
+}
+
+/** The same as {@link sample} for an asynchronous `body`. */
 export async function sampleAsync(
   body: () => Promise<unknown>,
   { count, warmUp, onProgress }: SamplingOptions,
@@ -41,9 +64,9 @@ export async function sampleAsync(
   for (let i = 0; i < warmUp; i++) await body();
   const samples = new Float64Array(count);
   for (let i = 0; i < count; i++) {
-    const before = process.hrtime();
+    const before = hrtime();
     await body();
-    const [seconds, nanoseconds] = process.hrtime(before);
+    const [seconds, nanoseconds] = hrtime(before);
     samples[i] = seconds * NANOSECONDS + nanoseconds;
     if (i % PROGRESS_INTERVAL === 0) onProgress?.(i);
   }
@@ -53,8 +76,8 @@ export async function sampleAsync(
 /** Nanoseconds that one look at the clock adds to a sample. */
 export function clockCost(): number {
   const looks = 200_000;
-  const begin = process.hrtime();
-  for (let i = 0; i < looks; i++) process.hrtime();
-  const [seconds, nanoseconds] = process.hrtime(begin);
+  const begin = hrtime();
+  for (let i = 0; i < looks; i++) hrtime();
+  const [seconds, nanoseconds] = hrtime(begin);
   return (seconds * NANOSECONDS + nanoseconds) / looks;
 }

@@ -41,3 +41,14 @@ export async function measureTransport(
   ]);
   return { ...measured, name: `transport, C, ${bytes} B` };
 }
+
+/** A whole hot invocation in C: both loops, no SDK. */
+export async function measureLoops(
+  processors: readonly [number, number],
+  bytes: number,
+  count: number,
+): Promise<Measurement> {
+  const library = nativeFile('librdmalib_shm.so');
+  const measured = await runNativeProgram('invocation_latency', [library, ...processors, bytes, count, 'mapped']);
+  return { ...measured, name: `both loops, C, ${bytes} B` };
+}
