@@ -122,8 +122,12 @@ export class UserMachine implements AsyncDisposable {
 
 /** npx is a shell in front of the program: the signal goes to the whole group, as Ctrl-C in a terminal does. */
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+  if (child.pid === undefined) return;
+  try {
     process.kill(-child.pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // all of them ended just now
+  }
 }
 
 function whichProgram(name: string): string {
