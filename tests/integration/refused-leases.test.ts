@@ -102,9 +102,14 @@ describe('a lease that', () => {
     const started = await first.allocate(raw);
     if (started.kind !== 'allocation-started') throw new Error(`not started: ${started.kind}`);
     await using second = await RawManagerClient.connect(url, raw);
-    expect(await second.allocate(raw)).toMatchObject({ kind: 'refused', text: expect.stringMatching(/core/) });
+    expect(await second.allocate(raw)).toMatchObject({
+      kind: 'refused',
+      text: expect.stringMatching(/core/),
+    });
     const { allocationId } = started;
-    expect(await first.request({ kind: 'deallocate', allocationId })).toMatchObject({ kind: 'allocation-ended' });
+    expect(await first.request({ kind: 'deallocate', allocationId })).toMatchObject({
+      kind: 'allocation-ended',
+    });
   });
 
   test('asks for no core, or more than it has, is refused', async () => {
@@ -115,7 +120,10 @@ describe('a lease that', () => {
       });
     }
     const wide = valid({ cores: 64 });
-    expect(await allocateOnce(url, wide, 64)).toMatchObject({ kind: 'refused', text: expect.stringMatching(/core/) });
+    expect(await allocateOnce(url, wide, 64)).toMatchObject({
+      kind: 'refused',
+      text: expect.stringMatching(/core/),
+    });
     await expectNodeIsFree();
   });
 });

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +23,8 @@ export interface ServerExit {
 export interface SpawnOptions {
   readonly arguments?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Descriptors that it may have open. */
+  readonly maxDescriptors?: number;
   /** How long it may take to get ready. Default 20000. */
   readonly timeoutMs?: number;
 }
@@ -55,6 +58,24 @@ export class SpawnedServer implements AsyncDisposable {
   /** What it has logged so far. */
   get log(): string {
     return this.#errors.join('');
+  }
+
+  /** Resolves once the log has a line with this text. Rejects when the server ends, or takes too long. */
+  async logged(text: string, timeoutMs = 20_000): Promise<void> {
+    const giveUp = AbortSignal.timeout(timeoutMs);
+    const ended = this.exited.then(() => {
+      throw new Error(`ended without logging "${text}":\n${this.log}`);
+    });
+    ended.catch(() => undefined);
+    while (!this.log.includes(text)) {
+      const more = once(this.#child.stderr, 'data', { signal: giveUp });
+      more.catch(() => undefined);
+      try {
+        await Promise.race([more, ended]);
+      } catch (error) {
+        throw new Error(`did not log "${text}":\n${this.log}`, { cause: error });
+      }
+    }
   }
 
   /** Sends a signal and returns at once. */
@@ -92,7 +113,13 @@ export async function spawnServer(
   options: SpawnOptions = {},
 ): Promise<SpawnedServer> {
   const script = fileURLToPath(new URL(scripts[program], import.meta.url));
-  const child = spawn(process.execPath, [script, ...(options.arguments ?? [])], {
+  const command = [process.execPath, script, ...(options.arguments ?? [])];
+  const { maxDescriptors } = options;
+  const limited =
+    maxDescriptors === undefined
+      ? command
+      : ['sh', '-c', `ulimit -n ${maxDescriptors}; exec "$0" "$@"`, ...command];
+  const child = spawn(limited[0]!, limited.slice(1), {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: childEnvironment(options.environment),
   });
