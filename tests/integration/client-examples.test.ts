@@ -15,6 +15,8 @@ beforeAll(async () => {
     RFAAS_CREDENTIAL_FILE: await cluster.files.key('tenant.key', cluster.credential),
     RFAAS_RESOURCE_MANAGER: cluster.resourceManager.url,
     RFAAS_HTTP_TOKEN_FILE: cluster.tokenFile,
+    // npx has opinions on the configuration of the machine's npm.
+    npm_config_loglevel: 'error',
   };
 }, 60_000);
 
