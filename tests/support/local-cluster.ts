@@ -12,8 +12,6 @@ export interface NodeSettings {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Keys of `executor` in executor_manager.json. */
   readonly executor?: Readonly<Record<string, unknown>>;
-  /** Descriptors that the manager may have open. */
-  readonly maxDescriptors?: number;
 }
 
 const TENANT = 'tester';
@@ -114,7 +112,7 @@ export class LocalCluster implements AsyncDisposable {
   /** Starts a node; without a resource manager in this cluster, with `--skip-resource-manager`. */
   async startNode(
     name: string,
-    { cores = 2, memory = 4096, config, executor, maxDescriptors }: NodeSettings = {},
+    { cores = 2, memory = 4096, config, executor }: NodeSettings = {},
   ): Promise<SpawnedServer> {
     const path = await this.files.json(`${name}.json`, {
       config: {
@@ -129,10 +127,7 @@ export class LocalCluster implements AsyncDisposable {
       ...(executor === undefined ? {} : { executor }),
     });
     const skip = this.#resourceManager === undefined ? ['--skip-resource-manager'] : [];
-    const limits = maxDescriptors === undefined ? {} : { maxDescriptors };
-    return this.#remember(
-      await spawnServer('rfaas-executor-manager', { arguments: ['-c', path, ...skip], ...limits }),
-    );
+    return this.#remember(await spawnServer('rfaas-executor-manager', { arguments: ['-c', path, ...skip] }));
   }
 
   /** A client of the resource manager, as the cluster's tenant; without one, of the only node. */

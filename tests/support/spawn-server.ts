@@ -1,4 +1,4 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { createInterface } from 'node:readline';
@@ -23,8 +23,6 @@ export interface ServerExit {
 export interface SpawnOptions {
   readonly arguments?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** Descriptors that it may have open. */
-  readonly maxDescriptors?: number;
   /** How long it may take to get ready. Default 20000. */
   readonly timeoutMs?: number;
 }
@@ -78,6 +76,11 @@ export class SpawnedServer implements AsyncDisposable {
     }
   }
 
+  /** How many descriptors it may have open from now on (prlimit, of util-linux). */
+  limitDescriptors(count: number): void {
+    execFileSync('prlimit', ['--pid', String(this.pid), `--nofile=${count}:${count}`]);
+  }
+
   /** Sends a signal and returns at once. */
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
@@ -113,13 +116,7 @@ export async function spawnServer(
   options: SpawnOptions = {},
 ): Promise<SpawnedServer> {
   const script = fileURLToPath(new URL(scripts[program], import.meta.url));
-  const command = [process.execPath, script, ...(options.arguments ?? [])];
-  const { maxDescriptors } = options;
-  const limited =
-    maxDescriptors === undefined
-      ? command
-      : ['sh', '-c', `ulimit -n ${maxDescriptors}; exec "$0" "$@"`, ...command];
-  const child = spawn(limited[0]!, limited.slice(1), {
+  const child = spawn(process.execPath, [script, ...(options.arguments ?? [])], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: childEnvironment(options.environment),
   });
