@@ -61,6 +61,7 @@ export { formatTransportUrl, parseTransportUrl } from './transport/transport-url
 export type { TransportUrl } from './transport/transport-url.ts';
 export { openTransport } from './transport/open-transport.ts';
 export { createCompletionBatch } from './native/completion-batch.ts';
+export { crossCheckNativeLibrary } from './native/cross-check.ts';
 export { findNativeLibrary } from './native/find-native-library.ts';
 export type { NativeLibrarySearch } from './native/find-native-library.ts';
 export { loadNativeLibrary } from './native/koffi-backend.ts';

@@ -76,7 +76,7 @@ function inPlatformPackage(
     }
     tried.push(`${path} (the package is installed and lacks the file)`);
   } catch (error) {
-    if (!(error instanceof Error) || Reflect.get(error, 'code') !== 'MODULE_NOT_FOUND') {
+    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') {
       throw error;
     }
     tried.push(`the package ${name} (not installed)`);

@@ -52,7 +52,7 @@ export function nativeError(result: number, text: string, details: RdmaErrorDeta
       return new InvalidArgumentError(message, facts);
     case 'ENOBUFS':
       return new QueueFullError(message, facts);
-    case 'EOPNOTSUPP':
+    case 'ENOTSUP': // also EOPNOTSUPP, which has the same number on Linux
       return new UnsupportedOperationError(message, facts);
     case 'ECONNREFUSED':
       return new ConnectionRefusedError(message, new Uint8Array(0), facts);
