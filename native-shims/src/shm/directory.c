@@ -43,7 +43,7 @@ int shm_directory_prepare(struct shim_domain *domain, bool is_default) {
                      "directory=PATH",
                      path);
   /* In the default place nobody else has business; elsewhere the allowed users may share, but nobody else may write. */
-  bool owner_is_right = is_default ? status.stx_uid == geteuid() : shm_uid_allowed(domain, status.stx_uid);
+  bool owner_is_right = status.stx_uid == geteuid() || (!is_default && shm_uid_allowed(domain, status.stx_uid));
   if (!owner_is_right)
     return shim_fail(EACCES,
                      "the socket directory %s belongs to uid %u, which is not allowed; remove it, or name "
