@@ -45,16 +45,16 @@ enum shim_waiting { SHIM_WAIT_FD = 0, SHIM_WAIT_TIMED_POLL = 1 };
 /* Facts that change what a caller may do. 16 words. */
 struct shim_capabilities {
   uint32_t abi_version;
-  uint32_t endpoint_kind;      /* enum shim_endpoint_kind */
-  uint32_t atomics;            /* enum shim_atomics */
-  uint32_t waiting;            /* enum shim_waiting */
-  uint32_t max_private_data;   /* bytes */
-  uint32_t max_inline;         /* bytes */
-  uint32_t max_segments;       /* per work request, at most SHIM_MAX_SEGMENTS */
-  uint32_t crosses_hosts;      /* 0 or 1 */
-  uint32_t direct_map;         /* 1: shim_endpoint_map works */
-  uint32_t max_send_bytes;     /* largest payload of one send; writes are bounded by their regions only */
-  uint32_t max_queue_depth;    /* largest send or receive queue of an endpoint */
+  uint32_t endpoint_kind;    /* enum shim_endpoint_kind */
+  uint32_t atomics;          /* enum shim_atomics */
+  uint32_t waiting;          /* enum shim_waiting */
+  uint32_t max_private_data; /* bytes */
+  uint32_t max_inline;       /* bytes */
+  uint32_t max_segments;     /* per work request, at most SHIM_MAX_SEGMENTS */
+  uint32_t crosses_hosts;    /* 0 or 1 */
+  uint32_t direct_map;       /* 1: shim_endpoint_map works */
+  uint32_t max_send_bytes;   /* largest payload of one send; writes are bounded by their regions only */
+  uint32_t max_queue_depth;  /* largest send or receive queue of an endpoint */
   uint32_t reserved[5];
 };
 
@@ -70,8 +70,8 @@ enum shim_event_type {
 };
 
 enum shim_disconnect_reason {
-  SHIM_CLOSED_BY_PEER = 1, /* the peer disconnected in an orderly way */
-  SHIM_PEER_DIED = 2,      /* the peer's process or host is gone */
+  SHIM_CLOSED_BY_PEER = 1,    /* the peer disconnected in an orderly way */
+  SHIM_PEER_DIED = 2,         /* the peer's process or host is gone */
   SHIM_PROTOCOL_VIOLATION = 3 /* the peer sent what this fabric does not allow; error text says what */
 };
 
@@ -84,19 +84,15 @@ struct shim_event {
   uint64_t object;   /* pointer, see the type */
   uint32_t private_data_bytes;
   uint32_t peer_port;
-  char peer[SHIM_ADDRESS_BYTES]; /* the peer as a person would name it, NUL-terminated: "10.0.0.7", "pid 4711 uid 1000" */
+  char peer[SHIM_ADDRESS_BYTES]; /* the peer as a person would name it, NUL-terminated: "10.0.0.7", "pid 4711 uid 1000"
+                                  */
   uint8_t private_data[SHIM_MAX_PRIVATE_DATA];
   uint32_t reserved[2];
 };
 
 /* ---- memory ------------------------------------------------------------------------------------------------ */
 
-enum shim_access {
-  SHIM_LOCAL_WRITE = 1,
-  SHIM_REMOTE_WRITE = 2,
-  SHIM_REMOTE_READ = 4,
-  SHIM_REMOTE_ATOMIC = 8
-};
+enum shim_access { SHIM_LOCAL_WRITE = 1, SHIM_REMOTE_WRITE = 2, SHIM_REMOTE_READ = 4, SHIM_REMOTE_ATOMIC = 8 };
 
 enum shim_region_flags {
   SHIM_REGION_FILE = 1, /* memory is a file: shim_region_info.fd can be loaded as a shared library */
@@ -135,12 +131,12 @@ enum shim_opcode {
 };
 
 enum shim_work_flags {
-  SHIM_SIGNALED = 1,   /* complete in any case; without it only a failure completes */
-  SHIM_INLINE = 2,     /* payload may be reused when shim_post returns; ignored above max_inline */
-  SHIM_SOLICITED = 4,  /* wake a receiver that waits for solicited completions only */
-  SHIM_IMMEDIATE = 8,  /* carry `immediate`; in completions: `immediate` is valid */
-  SHIM_PLACED = 16     /* SHIM_WRITE where direct_map: `operand` bytes are already in the target's memory, through
-                          shim_endpoint_map; no segment is copied, only the immediate and the byte length travel */
+  SHIM_SIGNALED = 1,  /* complete in any case; without it only a failure completes */
+  SHIM_INLINE = 2,    /* payload may be reused when shim_post returns; ignored above max_inline */
+  SHIM_SOLICITED = 4, /* wake a receiver that waits for solicited completions only */
+  SHIM_IMMEDIATE = 8, /* carry `immediate`; in completions: `immediate` is valid */
+  SHIM_PLACED = 16    /* SHIM_WRITE where direct_map: `operand` bytes are already in the target's memory, through
+                         shim_endpoint_map; no segment is copied, only the immediate and the byte length travel */
 };
 
 /* A stretch of registered local memory. 24 bytes. */
@@ -170,9 +166,9 @@ enum shim_status {
   SHIM_LOCAL_PROTECTION_ERROR = 2, /* a segment outside its region, or without the access */
   SHIM_REMOTE_ACCESS_ERROR = 3,    /* outside the remote memory, wrong key, or access not granted */
   SHIM_REMOTE_OPERATION_ERROR = 4,
-  SHIM_RECEIVER_NOT_READY = 5,     /* the peer has no receive posted; nothing was written */
-  SHIM_RETRY_EXCEEDED = 6,         /* the peer does not answer */
-  SHIM_FLUSHED = 7,                /* the endpoint disconnected before the request ran */
+  SHIM_RECEIVER_NOT_READY = 5, /* the peer has no receive posted; nothing was written */
+  SHIM_RETRY_EXCEEDED = 6,     /* the peer does not answer */
+  SHIM_FLUSHED = 7,            /* the endpoint disconnected before the request ran */
   SHIM_OTHER_ERROR = 8
 };
 
@@ -222,9 +218,12 @@ SHIM_API int shim_domain_open(const char *options, struct shim_domain **domain);
  * until shim_unmap. */
 SHIM_API int shim_domain_close(struct shim_domain *domain);
 SHIM_API int shim_domain_capabilities(struct shim_domain *domain, struct shim_capabilities *capabilities);
-/* A descriptor that polls readable while events are queued. Owned by the domain. */
+/* The reading end of a pipe that polls readable while events are queued. Owned by the domain. An event loop may read
+ * what is in it, if it then takes events until there are none. (A pipe, because Node itself can watch one: a callback
+ * of an FFI aborts the process when it fires while a worker thread is being terminated.) */
 SHIM_API int shim_domain_event_fd(struct shim_domain *domain);
-/* Takes the next event: 1, or 0 when there is none (the descriptor is then no longer readable until the next one). */
+/* Takes the next event: 1, or 0 when there is none (the descriptor is then no longer readable until the next one). The
+ * calling thread's error text says why for REFUSED, FAILED and DISCONNECTED. */
 SHIM_API int shim_domain_next_event(struct shim_domain *domain, struct shim_event *event);
 
 /* Allocates `length` (> 0) zeroed bytes and registers them. `access` is a set of enum shim_access, `flags` of
@@ -287,13 +286,16 @@ SHIM_API int shim_endpoint_close(struct shim_endpoint *endpoint);
 /* enum shim_endpoint_state. Any thread. */
 SHIM_API int shim_endpoint_state(struct shim_endpoint *endpoint);
 
-/* Prepares a peer's region as a target of this endpoint and returns its index (>= 0), the same for the same key.
- * May ask the peer (its bridge answers, whatever its threads do) for at most `milliseconds`. -EACCES: the peer does not
- * know the key or grants nothing; -ERANGE: longer than the peer's region; -ETIMEDOUT; -ENOTCONN. */
+/* Prepares a peer's region, from `remote->address` on, as a target of this endpoint and returns its index (>= 0), the
+ * same for the same key and address. Requests may use the target up to the end of the region. May ask the peer (its
+ * bridge answers, whatever its threads do) for at most `milliseconds`. -EACCES: the peer does not know the key or
+ * grants nothing; -ERANGE: longer than the peer's region; -ETIMEDOUT; -ENOTCONN. */
 SHIM_API int shim_endpoint_resolve(struct shim_endpoint *endpoint, const struct shim_remote *remote,
                                    uint32_t milliseconds);
-/* Where direct_map: the local address of a resolved target's memory, of its mapped length (guard included, for
- * shim_unmap after the endpoint closed) and whether a guard page follows it (0 or 1). Else -EOPNOTSUPP. */
+/* Where direct_map: the local address of a resolved target's memory, its mapped length (guard included, for shim_unmap
+ * after the endpoint closed) and whether a guard page follows it (0 or 1). Else -EOPNOTSUPP. The memory is mapped once
+ * for all targets in one region: the mapped length is 0 for a target that does not begin where its region begins. A
+ * mapping that this function never gave is unmapped by shim_endpoint_close. */
 SHIM_API int shim_endpoint_map(struct shim_endpoint *endpoint, uint32_t target, uint64_t *address,
                                uint64_t *mapped_length);
 

@@ -128,6 +128,29 @@ static void an_owed_event_comes_once(void) {
   end();
 }
 
+static void *tell_soon(void *unused) {
+  tell(client.endpoint, 1, 0);
+  return unused;
+}
+
+static void a_sleep_does_not_swallow_an_owed_event(void) {
+  begin();
+  struct shim_completion completion;
+  pthread_t thread;
+  for (uint32_t i = 0; i < 20; i++) {
+    (void)shim_queue_arm(server.queue); /* takes the notice of the connection */
+    CHECK_EQUAL(shim_queue_arm(server.queue), 0);
+    CHECK_EQUAL(pthread_create(&thread, NULL, tell_soon, NULL), 0);
+    CHECK_EQUAL(shim_queue_block(server.queue, &completion, 1, 5000), 1);
+    CHECK_EQUAL(pthread_join(thread, NULL), 0);
+    tell(client.endpoint, 2, 0);
+    (void)fixture_expect(server.domain, SHIM_EVENT_READABLE);
+    CHECK_EQUAL(fixture_completion(server.queue).immediate, 2);
+    CHECK_EQUAL(shim_post_receive(server.endpoint, NULL, 0, 0, 0, 2), 0);
+  }
+  end();
+}
+
 static void *interrupt(void *queue) {
   CHECK_EQUAL(shim_queue_interrupt(queue), 0);
   return NULL;
@@ -244,6 +267,7 @@ int main(void) {
   RUN(one_endpoint_wakes_a_sleeper);
   RUN(several_endpoints_wake_a_sleeper);
   RUN(an_owed_event_comes_once);
+  RUN(a_sleep_does_not_swallow_an_owed_event);
   RUN(interrupts_are_kept_and_wake);
   RUN(only_solicited_ones_wake_who_asked_so);
   RUN(the_end_wakes_and_flushes);

@@ -3,6 +3,7 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -40,6 +41,7 @@ static void free_domain(struct shim_domain *domain) {
   close_if_open(domain->epoll);
   close_if_open(domain->control);
   close_if_open(domain->event_fd);
+  close_if_open(domain->event_writer);
   close_if_open(domain->self_pidfd);
   (void)pthread_mutex_destroy(&domain->lock);
   free(domain->watches);
@@ -49,9 +51,12 @@ static void free_domain(struct shim_domain *domain) {
 static int open_descriptors(struct shim_domain *domain) {
   domain->epoll = epoll_create1(EPOLL_CLOEXEC);
   domain->control = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  domain->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (domain->epoll < 0 || domain->control < 0 || domain->event_fd < 0)
-    return shim_fail(errno, "cannot open a shm domain (epoll and eventfd: %s)%s", shim_errno_name(errno),
+  int events[2] = {-1, -1};
+  int piped = pipe2(events, O_CLOEXEC | O_NONBLOCK);
+  domain->event_fd = events[0];
+  domain->event_writer = events[1];
+  if (domain->epoll < 0 || domain->control < 0 || piped < 0)
+    return shim_fail(errno, "cannot open a shm domain (epoll, eventfd and pipe: %s)%s", shim_errno_name(errno),
                      errno == EMFILE ? "; descriptors are exhausted, raise \"ulimit -n\"" : "");
   domain->self_pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
   if (domain->self_pidfd < 0 && errno != ENOSYS && errno != EPERM)
@@ -64,7 +69,7 @@ int shim_domain_open(const char *options, struct shim_domain **opened) {
   if (domain == NULL)
     return shim_fail(ENOMEM, "no memory for a shm domain");
   (void)pthread_mutex_init(&domain->lock, NULL);
-  domain->epoll = domain->control = domain->event_fd = domain->self_pidfd = -1;
+  domain->epoll = domain->control = domain->event_fd = domain->event_writer = domain->self_pidfd = -1;
   domain->handshake_ms = 5000;
   domain->uids[0] = geteuid();
   domain->uids[1] = 0;

@@ -49,7 +49,8 @@ struct shim_domain {
   pthread_mutex_t lock;
   int epoll;
   int control;    /* eventfd that makes the bridge look at `stopping` and deadlines anew */
-  int event_fd;   /* readable while `events` has some */
+  int event_fd;   /* pipe: readable while `events` has some */
+  int event_writer;
   int self_pidfd; /* -1 where the kernel has none */
   bool stopping;  /* (lock) */
   pthread_t bridge;

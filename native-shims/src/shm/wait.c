@@ -126,6 +126,14 @@ static bool is_noticed(const struct shim_queue *queue) {
   return __atomic_load_n(&queue->notices, __ATOMIC_SEQ_CST) != 0;
 }
 
+/* After a sleep: the rings are armed as before it, and what came meanwhile is an event if one is owed. */
+static void disarm(struct shim_queue *queue) {
+  bool owed = __atomic_load_n(&queue->event_armed, __ATOMIC_SEQ_CST) != 0;
+  arm_rings(queue, owed ? shm_queue_arming(queue, SHM_ARMED_SOCKET) : 0);
+  if (owed && has_some(queue))
+    shm_queue_give_event(queue);
+}
+
 static void sleep_on_ring(struct shim_queue *queue, uint64_t nanoseconds) {
   struct shm_consumer *consumer = &queue->active[0]->consumer;
   uint32_t armed = shm_queue_arming(queue, SHM_ARMED_FUTEX);
@@ -134,7 +142,7 @@ static void sleep_on_ring(struct shim_queue *queue, uint64_t nanoseconds) {
   if (!has_some(queue) && !is_noticed(queue))
     shim_futex_wait(&consumer->inbox->armed, armed, nanoseconds);
   __atomic_store_n(&queue->sleeping, NULL, __ATOMIC_SEQ_CST);
-  shm_consumer_arm(consumer, 0);
+  disarm(queue);
 }
 
 static void sleep_on_bridge(struct shim_queue *queue, uint64_t nanoseconds) {
@@ -143,7 +151,7 @@ static void sleep_on_bridge(struct shim_queue *queue, uint64_t nanoseconds) {
   if (!has_some(queue) && !is_noticed(queue))
     shim_futex_wait(&queue->wake, 1, nanoseconds);
   __atomic_store_n(&queue->wake, 0, __ATOMIC_SEQ_CST);
-  arm_rings(queue, 0);
+  disarm(queue);
 }
 
 int shim_queue_block(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity,
