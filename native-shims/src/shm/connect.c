@@ -63,8 +63,11 @@ static int greet(struct shim_endpoint *endpoint, enum shm_message_type type, con
     memcpy(greeting.private_data, private_data, bytes);
   int fds[SHM_MAX_DESCRIPTORS] = {endpoint->inbox_fd, domain->self_pidfd};
   int error = shm_send(endpoint->socket, &greeting, sizeof greeting, fds, domain->self_pidfd >= 0 ? 2 : 1);
+  if (error == -EPIPE || error == -ECONNRESET)
+    return shim_fail(ECONNRESET, "the peer closed the connection during the handshake; does it allow uid %u?",
+                     (unsigned)geteuid());
   if (error != 0)
-    return shim_fail(-error, "the peer went away during the handshake (sendmsg: %s)", shim_errno_name(-error));
+    return shim_fail(-error, "cannot send the handshake (sendmsg: %s)", shim_errno_name(-error));
   (void)close(endpoint->inbox_fd);
   endpoint->inbox_fd = -1;
   return 0;
