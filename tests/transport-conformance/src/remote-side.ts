@@ -41,7 +41,10 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-const built = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
+/** A file of this suite as processes and threads run it: built. */
+export function builtFile(name: string): string {
+  return join(dirname(fileURLToPath(import.meta.url)), '..', 'dist', name);
+}
 
 /** A side in this process, behind the same asynchronous methods as one elsewhere. */
 export function sideHere(url: string, address: NetworkAddress): SideClient {
@@ -51,7 +54,7 @@ export function sideHere(url: string, address: NetworkAddress): SideClient {
 
 /** A side in a process of its own, which runs from the built files. */
 export async function sideInProcess(url: string, address: NetworkAddress): Promise<Elsewhere> {
-  const child = fork(join(built, 'peer-process.js'), [url, JSON.stringify(address)], {
+  const child = fork(builtFile('peer-process.js'), [url, JSON.stringify(address)], {
     serialization: 'advanced',
     execArgv: [],
   });
@@ -68,7 +71,7 @@ export async function sideInProcess(url: string, address: NetworkAddress): Promi
 
 /** A side in a worker thread, which runs from the built files. */
 export function sideInThread(url: string, address: NetworkAddress): Elsewhere {
-  const worker = new Worker(join(built, 'peer-thread.js'), { workerData: { url, address } });
+  const worker = new Worker(builtFile('peer-thread.js'), { workerData: { url, address } });
   const calls = new Calls((call) => worker.postMessage(call));
   worker.on('message', (answer) => calls.answered(answer as SideAnswer));
   worker.once('error', (error) => calls.ended(`the worker thread failed: ${error.message}`));
@@ -77,7 +80,11 @@ export function sideInThread(url: string, address: NetworkAddress): Elsewhere {
     worker.postMessage(null);
     await exit;
   };
-  return { side: proxy(async (method, values) => calls.make(method, values)), stop, kill: stop };
+  return {
+    side: proxy(async (method, values) => calls.make(method, values)),
+    stop,
+    kill: async () => void (await worker.terminate()),
+  };
 }
 
 /** Calls a side's method by name; what it throws is what the promise rejects with. */

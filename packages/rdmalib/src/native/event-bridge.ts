@@ -1,7 +1,6 @@
-import { watchReadable } from './koffi-backend.ts';
-import type { ReadableWatch } from './native-library.ts';
 import type { Shim } from './shim.ts';
 import { addressBytes, eventBytes, eventOffset, eventType, maxPrivateDataBytes } from './shim-layout.ts';
+import { watchPipe, type PipeWatch } from './watch-pipe.ts';
 
 /** One event of a protection domain (`struct shim_event`). */
 export interface ShimEvent {
@@ -30,7 +29,7 @@ const eventsPerTurn = 256;
 export class EventBridge {
   readonly #shim: Shim;
   readonly #domain: number;
-  readonly #watch: ReadableWatch;
+  readonly #watch: PipeWatch;
   readonly #bytes = new Uint8Array(eventBytes);
   readonly #view = new DataView(this.#bytes.buffer);
   readonly #handlers: Readonly<Record<EventOwner, Map<number, (event: ShimEvent) => void>>> = {
@@ -45,7 +44,7 @@ export class EventBridge {
     this.#shim = shim;
     this.#domain = domain;
     const descriptor = shim.check(shim.call.shim_domain_event_fd(domain), 'shim_domain_event_fd');
-    this.#watch = watchReadable(descriptor, () => this.drain());
+    this.#watch = watchPipe(descriptor, () => this.drain());
   }
 
   /** Registers who hears the events of an owner. */
@@ -74,13 +73,14 @@ export class EventBridge {
 
   /** Hands out the events that wait. */
   drain(): void {
-    for (let taken = 0; taken < eventsPerTurn && !this.#closed; taken += 1) {
-      if (
-        this.#shim.check(
-          this.#shim.call.shim_domain_next_event(this.#domain, this.#bytes),
-          'shim_domain_next_event',
-        ) === 0
-      ) {
+    for (let taken = 0; !this.#closed; taken += 1) {
+      if (taken === eventsPerTurn) {
+        // The pipe's byte is taken: nobody else would call us again for the rest.
+        setImmediate(() => this.drain());
+        return;
+      }
+      const { shim_domain_next_event: next } = this.#shim.call;
+      if (this.#shim.check(next(this.#domain, this.#bytes), 'shim_domain_next_event') === 0) {
         return;
       }
       this.#dispatch();

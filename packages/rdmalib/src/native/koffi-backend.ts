@@ -1,6 +1,6 @@
 import koffi from 'koffi';
 import { RdmaError } from '../errors.ts';
-import type { NativeArgument, NativeFunction, NativeLibrary, ReadableWatch } from './native-library.ts';
+import type { NativeArgument, NativeFunction, NativeLibrary } from './native-library.ts';
 
 /** koffi's maximum; a foreign function runs on this stack, and user code below it may have deep frames. */
 const stackBytes = 16 * 1024 * 1024;
@@ -52,18 +52,6 @@ export function loadNativeLibrary(path: string): NativeLibrary {
 /** An ArrayBuffer over native memory, which must stay mapped until the ArrayBuffer was collected. */
 export function viewNativeMemory(address: number, byteLength: number): ArrayBuffer {
   return koffi.view(BigInt(address), byteLength);
-}
-
-/** Calls `onReadable` in the event loop whenever the descriptor polls readable; starts without keeping the loop alive. */
-export function watchReadable(descriptor: number, onReadable: () => void): ReadableWatch {
-  configureOnce();
-  const handle = koffi.node.poll(descriptor, { readable: true }, onReadable);
-  handle.unref();
-  return {
-    ref: () => handle.ref(),
-    unref: () => handle.unref(),
-    close: () => handle.close(),
-  };
 }
 
 function messageOf(cause: unknown): string {

@@ -1,3 +1,5 @@
+import { constants } from 'node:buffer';
+import { InvalidArgumentError } from '../errors.ts';
 import { viewNativeMemory } from './koffi-backend.ts';
 import type { NativeFunction } from './native-library.ts';
 
@@ -36,8 +38,20 @@ export class MappedMemory {
   }
 
   view(address: number, byteLength: number): Uint8Array {
+    requireViewable(byteLength);
     const buffer = viewNativeMemory(address, byteLength);
     mappingOfBuffer.set(buffer, this);
     return new Uint8Array(buffer);
+  }
+}
+
+/** Throws InvalidArgumentError for more bytes than one typed array can span. */
+export function requireViewable(byteLength: number): void {
+  if (byteLength > constants.MAX_LENGTH) {
+    throw new InvalidArgumentError(
+      `cannot show ${byteLength} bytes of memory in one view: ${constants.MAX_LENGTH} is the most in this version of ` +
+        'Node; use several regions',
+      { operation: 'allocateMemory' },
+    );
   }
 }

@@ -15,11 +15,3 @@ export interface NativeLibrary {
   /** An ArrayBuffer over native memory, which must stay mapped until the ArrayBuffer was collected. */
   view(address: number, byteLength: number): ArrayBuffer;
 }
-
-/** A descriptor watched by the event loop. */
-export interface ReadableWatch {
-  /** Keeps the event loop, and with it the process, alive. */
-  ref(): void;
-  unref(): void;
-  close(): void;
-}

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../errors.ts';
 import type { MemoryOptions, MemoryRegion, RemoteMemory } from '../transport/memory-region.ts';
-import { MappedMemory } from './mapped-memory.ts';
+import { MappedMemory, requireViewable } from './mapped-memory.ts';
 import { closedError } from './native-error.ts';
 import type { NativeProtectionDomain } from './native-protection-domain.ts';
 import type { Shim } from './shim.ts';
@@ -89,6 +89,7 @@ function openRegion(domain: NativeProtectionDomain, options: MemoryOptions): num
       operation: 'allocateMemory',
     });
   }
+  requireViewable(byteLength);
   let access = 0;
   for (const name of options.access) {
     const flag: number | undefined = accessFlag[name];

@@ -34,9 +34,13 @@ export class NativeTransport implements Transport {
     }
     const handle = this.#first === 0 ? this.#openNative() : this.#first;
     this.#first = 0;
-    const domain = new NativeProtectionDomain(this, this.#shim, handle, (closed) =>
-      this.#domains.delete(closed),
-    );
+    let domain: NativeProtectionDomain;
+    try {
+      domain = new NativeProtectionDomain(this, this.#shim, handle, (closed) => this.#domains.delete(closed));
+    } catch (error) {
+      this.#shim.call.shim_domain_close(handle);
+      throw error;
+    }
     this.#domains.add(domain);
     return domain;
   }

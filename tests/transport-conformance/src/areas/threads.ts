@@ -45,4 +45,21 @@ export function threads({ test, fixture }: Scene): void {
       await here.close();
     }
   });
+
+  test('a thread that is terminated in the middle of it all takes nobody along', async () => {
+    const here = sideHere(fixture.url, fixture.address());
+    await here.open();
+    try {
+      for (let round = 0; round < 10; round += 1) {
+        const thread = sideInThread(fixture.url, fixture.address());
+        await thread.side.open();
+        const { near } = await connectPair(here, thread.side);
+        // The thread has an event to take while it ends.
+        await here.disconnect(near.endpoint);
+        await thread.kill();
+      }
+    } finally {
+      await here.close();
+    }
+  });
 }
