@@ -8,6 +8,7 @@ import { confinedImports, packages } from './scripts/layering.mjs';
 /** What is tests, measures or shows: long and chatty is fine there. */
 const NOT_SHIPPED = [
   'packages/*/test/**',
+  'packages/*/examples/**',
   'tests/**',
   'benchmarks/**',
   'demo/**',

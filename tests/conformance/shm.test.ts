@@ -12,7 +12,7 @@ describeTransport('shm', {
       findNativeLibrary('librdmalib_shm.so');
       return null;
     } catch (error) {
-      return (error as Error).message;
+      return (error as Error).message.replaceAll(/\n\s*/g, ' ');
     }
   },
 });

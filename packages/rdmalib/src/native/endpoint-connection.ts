@@ -122,14 +122,8 @@ export class EndpointConnection {
     const target = this.#attempt?.target ?? this.#domain.shim.name;
     const details = { operation: 'shim_endpoint_connect', transport: this.#domain.shim.name };
     if (event.type === eventType.refused) {
-      return new ConnectionRefusedError(
-        `connecting to ${target} failed: the peer refused`,
-        event.privateData,
-        {
-          ...details,
-          errno: 'ECONNREFUSED',
-        },
-      );
+      const text = event.text === '' ? `connecting to ${target} failed: the peer refused` : event.text;
+      return new ConnectionRefusedError(text, event.privateData, { ...details, errno: 'ECONNREFUSED' });
     }
     return nativeError(
       event.error,
@@ -149,13 +143,12 @@ export class EndpointConnection {
       this.#settle({ kind: 'closed-by-peer' });
       return;
     }
-    const why =
-      event.reason === disconnectReason.peerDied
-        ? 'the peer process or its host is gone'
-        : `the peer broke the protocol${event.text === '' ? '' : ` (${event.text})`}`;
+    const died = event.reason === disconnectReason.peerDied;
+    const why = died ? 'the peer process or its host is gone' : 'the peer broke the protocol';
+    const said = event.text === '' ? '' : ` (${event.text})`;
     const error = new RdmaError(
       'RDMA_ERR_CONNECTION_LOST',
-      `endpoint ${this.#id} lost its connection: ${why}`,
+      `endpoint ${this.#id} lost its connection: ${why}${said}`,
       {
         operation: 'disconnected',
         transport: this.#domain.shim.name,

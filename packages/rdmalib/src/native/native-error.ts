@@ -43,7 +43,8 @@ export function nativeError(result: number, text: string, details: RdmaErrorDeta
   const errno = errnoName(result);
   const facts = { ...details, errno };
   const said = text === '' ? `${details.operation ?? 'a native call'} failed` : text;
-  const remedy = remedies[errno];
+  // The shim's text often says itself what to do, after a semicolon.
+  const remedy = said.includes(';') ? undefined : remedies[errno];
   const message = `${said.includes(errno) ? said : `${said} (${errno})`}${remedy === undefined ? '' : `; ${remedy}`}`;
   switch (errno) {
     case 'EINVAL':
