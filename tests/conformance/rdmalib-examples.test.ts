@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
+
+jest.setTimeout(30_000);
 
 const run = promisify(execFile);
 const rdmalib = fileURLToPath(new URL('../../packages/rdmalib/', import.meta.url));

@@ -53,11 +53,27 @@ describe('the shm transport', () => {
     expect(() => openTransport('shm://0?directory=/a%0Auids=0')).toThrow(/line break/);
   });
 
-  test('a socket directory of a user that was not named is refused', () => {
+  test('peers of users that were not named are turned away', async () => {
     const other = String((process.getuid?.() ?? 0) + 1);
-    const options = { directory, uids: other };
-    expect(() => openTransport({ kind: 'shm', host: '', port: 0, options })).toThrow(
-      expect.objectContaining({ details: expect.objectContaining({ errno: 'EACCES' }) }),
-    );
+    await using strict = openTransport({
+      kind: 'shm',
+      host: '',
+      port: 0,
+      options: { directory, uids: other },
+    });
+    await using open = openTransport({ kind: 'shm', host: '', port: 0, options: { directory } });
+    using listening = strict.openProtectionDomain();
+    using connecting = open.openProtectionDomain();
+    await using listener = await listening.listen({ host: '', port: 0 });
+    const queue = connecting.createCompletionQueue({ depth: 16 });
+    await using endpoint = connecting.createEndpoint({
+      sendCompletions: queue,
+      receiveCompletions: queue,
+      sendQueueDepth: 4,
+      receiveQueueDepth: 4,
+    });
+    await expect(endpoint.connect(listener.address)).rejects.toMatchObject({
+      code: expect.stringMatching(/^RDMA_ERR_(CONNECTION|CALL)/),
+    });
   });
 });

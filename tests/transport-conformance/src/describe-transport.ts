@@ -1,4 +1,4 @@
-import { describe, test } from '@jest/globals';
+import { describe, jest, test } from '@jest/globals';
 import { atomics } from './areas/atomics.ts';
 import { connecting } from './areas/connecting.ts';
 import { disconnecting } from './areas/disconnecting.ts';
@@ -62,6 +62,8 @@ export function describeTransport(name: string, fixture: TransportFixture): void
     declareUnavailable(name, reason);
     return;
   }
+  // Emulated devices and busy machines are slow; what hangs is still found.
+  jest.setTimeout(30_000);
   describe(name, () => {
     for (const placement of ['in one process', 'in two processes'] as const) {
       describe(placement, () => declareAreas(conversations, name, fixture, placement));

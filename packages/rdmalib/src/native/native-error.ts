@@ -42,10 +42,7 @@ export function errnoName(result: number): string {
 export function nativeError(result: number, text: string, details: RdmaErrorDetails): RdmaError {
   const errno = errnoName(result);
   const facts = { ...details, errno };
-  const said = text === '' ? `${details.operation ?? 'a native call'} failed` : text;
-  // The shim's text often says itself what to do, after a semicolon.
-  const remedy = said.includes(';') ? undefined : remedies[errno];
-  const message = `${said.includes(errno) ? said : `${said} (${errno})`}${remedy === undefined ? '' : `; ${remedy}`}`;
+  const message = describe(text === '' ? `${details.operation ?? 'a native call'} failed` : text, errno);
   switch (errno) {
     case 'EINVAL':
     case 'EMSGSIZE':
@@ -60,6 +57,13 @@ export function nativeError(result: number, text: string, details: RdmaErrorDeta
     default:
       return new RdmaError(codes[errno] ?? 'RDMA_ERR_CALL_FAILED', message, facts);
   }
+}
+
+/** What happened, with its errno and what to do, where the text does not say that itself after a semicolon. */
+function describe(said: string, errno: string): string {
+  const remedy = said.includes(';') ? undefined : remedies[errno];
+  const named = said.includes(errno) ? said : `${said} (${errno})`;
+  return remedy === undefined ? named : `${named}; ${remedy}`;
 }
 
 /** The error for using something after its close. */
