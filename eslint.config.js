@@ -80,7 +80,12 @@ function layering([name, { folder, mayImport }]) {
               message: 'Confined to other files: scripts/layering.mjs.',
             })),
           ],
-          patterns: [{ group: ['@rfaas/*/*'], message: 'Only the entry points of packages are public.' }],
+          patterns: [
+            {
+              group: ['@rfaas/*/*', '!@rfaas/core/wire'],
+              message: 'Only the entry points of packages are public.',
+            },
+          ],
         },
       ],
     },

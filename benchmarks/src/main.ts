@@ -31,12 +31,16 @@ interface SoakCommandOptions {
 
 const program = createProgram({
   name: 'bench',
-  description: 'Measures rFaaS on this machine. Nothing is asserted: numbers depend on the machine and on what else runs.',
+  description:
+    'Measures rFaaS on this machine. Nothing is asserted: numbers depend on the machine and on what else runs.',
   version: '0.1.0',
   examples: [
     ['npm run bench -- invocation', 'whole invocations of every kind, against the bare cache line'],
     ['npm run bench -- transport-latency --sizes 64,4096', 'the raw transport with two payloads'],
-    ['npm run bench -- cache-line --processors 2,3 --json', 'the floor between two processors, for a program to read'],
+    [
+      'npm run bench -- cache-line --processors 2,3 --json',
+      'the floor between two processors, for a program to read',
+    ],
     ['npm run soak -- --cycles 100 --invocations 100000', 'a short search for leaks'],
   ],
 });
@@ -54,7 +58,9 @@ for (const benchmark of BENCHMARKS) {
 
 program
   .command('soak')
-  .description('allocates and invokes very often, and ends with status 1 if memory, descriptors, threads or mappings leak')
+  .description(
+    'allocates and invokes very often, and ends with status 1 if memory, descriptors, threads or mappings leak',
+  )
   .option('--json', 'print the result as JSON')
   .option('--cycles <count>', 'allocations and deallocations', positive, 10_000)
   .option('--invocations <count>', 'invocations', positive, 10_000_000)
@@ -77,7 +83,9 @@ async function measure(benchmark: Benchmark, options: MeasureOptions): Promise<v
   const report: Report = { benchmark: benchmark.name, environment, ...(await benchmark.run(setting)) };
   progress.clear();
   const file = writeReport(report, RESULTS);
-  process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : `${formatReport(report)}  written to ${file}\n`);
+  process.stdout.write(
+    options.json === true ? `${JSON.stringify(report)}\n` : `${formatReport(report)}  written to ${file}\n`,
+  );
 }
 
 async function runSoak(options: SoakCommandOptions): Promise<void> {
@@ -85,7 +93,9 @@ async function runSoak(options: SoakCommandOptions): Promise<void> {
   const { cycles, invocations } = options;
   const result = await soak({ processors: choosePair(options.processors), cycles, invocations, progress });
   progress.clear();
-  process.stdout.write(options.json === true ? `${JSON.stringify(result)}\n` : formatSoak(result, cycles, invocations));
+  process.stdout.write(
+    options.json === true ? `${JSON.stringify(result)}\n` : formatSoak(result, cycles, invocations),
+  );
   if (!result.isClean) throw new RfaasError('RFAAS_ERR_INTERNAL', 'something leaks: see above');
 }
 
@@ -102,14 +112,16 @@ function formatSoak({ processes, executorsLeft }: SoakResult, cycles: number, in
 
 function positive(text: string): number {
   const value = Number(text.replaceAll('_', ''));
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('it must be a whole number above 0.');
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('it must be a whole number above 0.');
   return value;
 }
 
 function sizes(text: string): number[] {
   return text.split(',').map((each) => {
     const value = Number(each);
-    if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('sizes are whole numbers above 0.');
+    if (!Number.isInteger(value) || value < 1)
+      throw new InvalidArgumentError('sizes are whole numbers above 0.');
     return value;
   });
 }

@@ -1,5 +1,6 @@
 // The whole of rFaaS on one machine: a resource manager and an executor manager as processes, a client that leases a core
 // from them and runs native and JavaScript functions there. `npm run demo` builds it and starts it.
+import { createRequire } from 'node:module';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, type Executor, type Lease } from '@rfaas/client';
@@ -14,6 +15,10 @@ import { MESSAGE_BYTES } from './transport-channel.ts';
 import { timeTransport } from './transport-pingpong.ts';
 
 const demoFolder = fileURLToPath(new URL('..', import.meta.url));
+/** The folder of packages that the demo's JavaScript functions may import from: where npm put sharp. */
+const [packagesFolder = ''] = createRequire(import.meta.url)
+  .resolve('sharp')
+  .split('/sharp/');
 const output = fileURLToPath(new URL('../../demo-output', import.meta.url));
 
 /** Round trips that are timed where both sides spin. */
@@ -46,7 +51,7 @@ try {
 async function run(): Promise<void> {
   const resourceManager = await cluster.startResourceManager();
   say(`Resource manager at ${resourceManager}`);
-  const node = await cluster.startExecutorManager(resourceManager, demoFolder);
+  const node = await cluster.startExecutorManager(resourceManager, packagesFolder);
   say(`Executor manager at ${node}`);
 
   const { tenant, credential } = cluster;

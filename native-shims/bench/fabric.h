@@ -48,13 +48,20 @@ static inline void load_fabric(const char *path) {
   struct {
     const char *name;
     void *function;
-  } wanted[] = {{"shim_error_text", &fabric.error_text},       {"shim_domain_open", &fabric.domain_open},
-                {"shim_domain_close", &fabric.domain_close},   {"shim_domain_event_fd", &fabric.event_fd},
-                {"shim_domain_next_event", &fabric.next_event}, {"shim_region_open", &fabric.region_open},
-                {"shim_queue_open", &fabric.queue_open},       {"shim_listener_open", &fabric.listener_open},
-                {"shim_listener_port", &fabric.listener_port}, {"shim_endpoint_open", &fabric.endpoint_open},
-                {"shim_endpoint_connect", &fabric.endpoint_connect}, {"shim_endpoint_accept", &fabric.endpoint_accept},
-                {"shim_endpoint_disconnect", &fabric.endpoint_disconnect}, {"shim_queue_interrupt", &fabric.queue_interrupt}};
+  } wanted[] = {{"shim_error_text", &fabric.error_text},
+                {"shim_domain_open", &fabric.domain_open},
+                {"shim_domain_close", &fabric.domain_close},
+                {"shim_domain_event_fd", &fabric.event_fd},
+                {"shim_domain_next_event", &fabric.next_event},
+                {"shim_region_open", &fabric.region_open},
+                {"shim_queue_open", &fabric.queue_open},
+                {"shim_listener_open", &fabric.listener_open},
+                {"shim_listener_port", &fabric.listener_port},
+                {"shim_endpoint_open", &fabric.endpoint_open},
+                {"shim_endpoint_connect", &fabric.endpoint_connect},
+                {"shim_endpoint_accept", &fabric.endpoint_accept},
+                {"shim_endpoint_disconnect", &fabric.endpoint_disconnect},
+                {"shim_queue_interrupt", &fabric.queue_interrupt}};
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
     void *symbol = dlsym(library, wanted[i].name);
     if (symbol == NULL || table == NULL) {

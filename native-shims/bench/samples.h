@@ -44,7 +44,8 @@ static inline double clock_nanoseconds(void) {
 
 static inline void print_samples(const char *name, uint64_t *samples, uint64_t count) {
   qsort(samples, count, sizeof *samples, compare_samples);
-  printf("{\"name\":\"%s\",\"unit\":\"ns\",\"count\":%llu,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f,"
+  printf("{\"name\":\"%s\",\"unit\":\"ns\",\"count\":%llu,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":"
+         "%.1f,"
          "\"clock\":%.1f}\n",
          name, (unsigned long long)count, sample_at(samples, count, 0.5), sample_at(samples, count, 0.9),
          sample_at(samples, count, 0.99), sample_at(samples, count, 0.999), sample_at(samples, count, 1.0),

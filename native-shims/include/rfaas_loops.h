@@ -4,8 +4,8 @@
  * (rdmalib_shim.h): `rfaas_invoke` on the client, `rfaas_serve` on an executor's worker thread.
  *
  * Each works on one context in memory from rfaas_context_open, which TypeScript sees as a Uint32Array and fills in
- * place, so that a call crosses the FFI with one small integer and nothing is converted or allocated. Layouts are fixed:
- * 64-bit fields at multiples of 8, checked against TypeScript through rfaas_layout.
+ * place, so that a call crosses the FFI with one small integer and nothing is converted or allocated. Layouts are
+ * fixed: 64-bit fields at multiples of 8, checked against TypeScript through rfaas_layout.
  */
 #ifndef RFAAS_LOOPS_H
 #define RFAAS_LOOPS_H
@@ -53,15 +53,15 @@ enum rfaas_status {
 /* ---- client ------------------------------------------------------------------------------------------------ */
 
 enum rfaas_invoke_flags {
-  RFAAS_INVOKE_IN_PLACE = 1,       /* the input is already in the slot (direct mapping): only the header is written */
-  RFAAS_INVOKE_SOLICITED = 2,      /* wake a sleeping worker thread */
-  RFAAS_INVOKE_RESULT_GUARDED = 4  /* sets RFAAS_RESULT_GUARDED in the header */
+  RFAAS_INVOKE_IN_PLACE = 1,      /* the input is already in the slot (direct mapping): only the header is written */
+  RFAAS_INVOKE_SOLICITED = 2,     /* wake a sleeping worker thread */
+  RFAAS_INVOKE_RESULT_GUARDED = 4 /* sets RFAAS_RESULT_GUARDED in the header */
 };
 
 enum rfaas_invoke_result {
-  RFAAS_REPLIED = 0,     /* status and output_bytes are set */
-  RFAAS_TIMED_OUT = 1,   /* no reply yet: the slot and the result stay in use until it comes */
-  RFAAS_LOST = 2         /* the connection is gone, or the request failed with shim_status in `status` */
+  RFAAS_REPLIED = 0,   /* status and output_bytes are set */
+  RFAAS_TIMED_OUT = 1, /* no reply yet: the slot and the result stay in use until it comes */
+  RFAAS_LOST = 2       /* the connection is gone, or the request failed with shim_status in `status` */
 };
 
 struct rfaas_invoke_context {
@@ -87,22 +87,22 @@ struct rfaas_invoke_context {
   uint32_t flags;        /* enum rfaas_invoke_flags */
   uint32_t microseconds; /* how long rfaas_invoke may spin */
   /* Set by the call. */
-  uint32_t status;       /* enum rfaas_status, or shim_status with RFAAS_LOST */
+  uint32_t status; /* enum rfaas_status, or shim_status with RFAAS_LOST */
   uint32_t output_bytes;
   /* Completions of this queue that the call took and that are not its own: other invocations' replies, failed
    * requests. The caller handles them after the call; room is for every slot's reply and request. */
   uint32_t other_count;
   /* Receives posted beyond those that a reply is on its way for. The calls keep one ahead, posted while a request is
-   * travelling, so that none is posted in front of a request: receive_depth must be slots + 1 at least. Whoever takes the
-   * failed completion of a request (opcode SHIM_WRITE) from the queue adds one, since its reply will never come; the
-   * calls do so for what they put into others. */
+   * travelling, so that none is posted in front of a request: receive_depth must be slots + 1 at least. Whoever takes
+   * the failed completion of a request (opcode SHIM_WRITE) from the queue adds one, since its reply will never come;
+   * the calls do so for what they put into others. */
   uint32_t spare_receives;
   struct shim_completion others[2 * RFAAS_MAX_SLOTS];
 };
 
 /* Posts the receive for the reply and the request (wr_id = invocation id), then spins until this invocation's reply, a
- * loss or the time is up: enum rfaas_invoke_result, or a negative errno if the request was not posted (-ENOBUFS, -ENOTCONN,
- * -EINVAL). Sets other_count. */
+ * loss or the time is up: enum rfaas_invoke_result, or a negative errno if the request was not posted (-ENOBUFS,
+ * -ENOTCONN, -EINVAL). Sets other_count. */
 SHIM_API int rfaas_invoke(uint32_t context);
 /* Posts the same and returns at once: 0 or a negative errno. The reply comes through the queue, and so does the failure
  * of the request: opcode SHIM_WRITE, status not 0, wr_id = invocation id. */
@@ -132,15 +132,15 @@ struct rfaas_serve_context {
   uint64_t stop;           /* uint32_t *, read between polls */
   uint32_t slot_mask;
   uint32_t function_count;
-  uint64_t output_capacity;                   /* bytes of each local output */
-  uint64_t output_region[RFAAS_MAX_SLOTS];    /* one guarded region a slot, used where the result is not mapped */
-  uint64_t output_address[RFAAS_MAX_SLOTS];   /* local address of its first byte */
-  uint64_t output_end[RFAAS_MAX_SLOTS];       /* local address of its guard page */
+  uint64_t output_capacity;                 /* bytes of each local output */
+  uint64_t output_region[RFAAS_MAX_SLOTS];  /* one guarded region a slot, used where the result is not mapped */
+  uint64_t output_address[RFAAS_MAX_SLOTS]; /* local address of its first byte */
+  uint64_t output_end[RFAAS_MAX_SLOTS];     /* local address of its guard page */
   /* Set for every call. */
   uint32_t spin_microseconds;  /* how long to spin since the last work; 0 polls once */
   uint32_t flush_microseconds; /* return IDLE at the latest after this long, also under load, for accounting and stop */
-  uint32_t wait_milliseconds;  /* > 0: sleep until the first work instead of spinning for it; interrupts and state changes
-                                  wake, too (IDLE). After the work, spin_microseconds counts as always. */
+  uint32_t wait_milliseconds;  /* > 0: sleep until the first work instead of spinning for it; interrupts and state
+                                  changes  wake, too (IDLE). After the work, spin_microseconds counts as always. */
   uint32_t reply_count;        /* replies of JavaScript functions to post first; the call sets it to 0 */
   struct {
     uint32_t slot;
@@ -152,29 +152,32 @@ struct rfaas_serve_context {
   uint32_t slot;
   uint32_t function_index;
   uint32_t invocation_id;
-  uint32_t input_bytes;     /* of that JavaScript request, whose slot is busy until its reply is given: input is at input_address + slot * slot_stride + 64 */
-  uint64_t request_output;  /* local address for the function's output: mapped result memory, or the slot's output */
+  uint32_t input_bytes;    /* of that JavaScript request, whose slot is busy until its reply is given: input is at
+                              input_address + slot * slot_stride + 64 */
+  uint64_t request_output; /* local address for the function's output: mapped result memory, or the slot's output */
   uint32_t request_capacity;
   uint32_t failure;
-  uint64_t request_output_mapping; /* 0: request_output is in the slot's own output. Else it is in mapped client memory, and
-                                      this number names the mapping: the same number, the same memory, for ever */
+  uint64_t request_output_mapping; /* 0: request_output is in the slot's own output. Else it is in mapped client memory,
+                                      and this number names the mapping: the same number, the same memory, for ever */
   /* Counted by the call, never reset. */
   uint64_t hot_nanoseconds;       /* spinning without work */
-  uint64_t execution_nanoseconds; /* inside native functions and their replies, and between RFAAS_SERVE_REQUEST and the next call */
+  uint64_t execution_nanoseconds; /* inside native functions and their replies, and between RFAAS_SERVE_REQUEST and the
+                                     next call */
   uint64_t invocations;           /* requests taken, of both kinds */
   /* Set by the call, with RFAAS_SERVE_REQUEST. */
   uint64_t request_mapping_address; /* with request_output_mapping not 0: the mapping's first byte */
   uint64_t request_mapping_bytes;   /* and its bytes up to the guard page, for a view that is made once */
-  uint64_t idle_nanoseconds; /* since the last work of any call: a function, or replies that were given; set by the call */
+  uint64_t
+      idle_nanoseconds; /* since the last work of any call: a function, or replies that were given; set by the call */
   uint64_t reserved;
 };
 
 /*
  * Posts pending replies, then polls, reposts the receive, runs native functions and posts their replies, until one of
- * enum rfaas_serve_result or a negative errno (-EINVAL: a reply for a slot that runs no such invocation). The caller posts
- * the first receives itself: slots + 1 at least, since the used one is posted anew right after the reply went out.
- * A reply's memory is the slot's until the client uses the slot again. A reply that meets no receive is repeated for up to
- * a second, then the call returns RFAAS_SERVE_FAILED; one whose result memory refuses it is replaced by
+ * enum rfaas_serve_result or a negative errno (-EINVAL: a reply for a slot that runs no such invocation). The caller
+ * posts the first receives itself: slots + 1 at least, since the used one is posted anew right after the reply went
+ * out. A reply's memory is the slot's until the client uses the slot again. A reply that meets no receive is repeated
+ * for up to a second, then the call returns RFAAS_SERVE_FAILED; one whose result memory refuses it is replaced by
  * RFAAS_RESULT_UNREACHABLE.
  */
 SHIM_API int rfaas_serve(uint32_t context);
@@ -189,8 +192,8 @@ SHIM_API int rfaas_context_open(uint32_t kind, uint64_t *address, uint32_t *byte
  * collected. */
 SHIM_API int rfaas_context_close(uint32_t context);
 SHIM_API int rfaas_context_unmap(uint64_t address, uint32_t bytes);
-/* Byte offsets of the fields of a context kind in the order of declaration (arrays and nested structures once), then the
- * size of the structure: how many, for a comparison with TypeScript's table at load. */
+/* Byte offsets of the fields of a context kind in the order of declaration (arrays and nested structures once), then
+ * the size of the structure: how many, for a comparison with TypeScript's table at load. */
 SHIM_API int rfaas_layout(uint32_t kind, uint32_t *offsets, uint32_t capacity);
 
 #endif

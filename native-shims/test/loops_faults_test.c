@@ -179,8 +179,11 @@ static void an_output_beyond_the_capacity_is_not_believed(void) {
   f.client->result_capacity = 16;
   f.client->invocation_id = 3;
   f.client_end.receives = 1;
-  struct shim_work lie = {
-      .opcode = SHIM_WRITE, .flags = SHIM_IMMEDIATE | SHIM_PLACED, .operand = 17, .immediate = 3u << 16, .target = RESULTS};
+  struct shim_work lie = {.opcode = SHIM_WRITE,
+                          .flags = SHIM_IMMEDIATE | SHIM_PLACED,
+                          .operand = 17,
+                          .immediate = 3u << 16,
+                          .target = RESULTS};
   CHECK_EQUAL(fake_post((struct shim_endpoint *)(void *)&f.server_end, &lie), 0);
   CHECK_EQUAL(rfaas_invoke((uint32_t)f.client_index), RFAAS_LOST);
   CHECK_EQUAL(f.client->status, SHIM_LOCAL_LENGTH_ERROR);

@@ -4,8 +4,8 @@
 #include "../bench/invocation_pair.h"
 #include "support/check.h"
 
-#include <signal.h>
 #include <errno.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,7 +63,8 @@ static const rfaas_function functions[FUNCTIONS] = {[REVERSE] = reverse, [OVERCL
 
 /* What JavaScript would do: answers with the number of input bytes as text. */
 static void answer_as_javascript(struct rfaas_serve_context *context) {
-  int length = snprintf((char *)(uintptr_t)context->request_output, context->request_capacity, "%u", context->input_bytes);
+  int length =
+      snprintf((char *)(uintptr_t)context->request_output, context->request_capacity, "%u", context->input_bytes);
   context->replies[0].slot = context->slot;
   context->replies[0].invocation_id = context->invocation_id;
   context->replies[0].status = RFAAS_FUNCTION_FAILED;

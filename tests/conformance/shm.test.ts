@@ -1,4 +1,5 @@
 import { findNativeLibrary, openTransport } from '@rfaas/rdmalib';
+
 import { describeTransport } from '../transport-conformance/src/describe-transport.ts';
 
 const url = 'shm://0';

@@ -1,5 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { readFile, writeFile } from 'node:fs/promises';
+
 import { compileFunctionLibrary, type CompiledLibrary } from '../support/compile-function-library.ts';
 import { functionFile } from '../support/function-file.ts';
 import { LocalCluster } from '../support/local-cluster.ts';

@@ -1,9 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { Client } from '@rfaas/client';
 import { generateKey } from '@rfaas/core';
+
 import { LocalCluster } from '../support/local-cluster.ts';
 
-const module = { source: 'export const who = (_, output) => { output[0] = process.pid & 255; return 1; };' };
+const module = {
+  source: 'export const who = (_, output) => { output[0] = process.pid & 255; return 1; };',
+};
 
 describe('without a resource manager', () => {
   test('a client with the key of the node signs its own leases', async () => {

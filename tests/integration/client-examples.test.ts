@@ -1,7 +1,9 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+
 import { LocalCluster } from '../support/local-cluster.ts';
+
 import { checkout, runNode, runProgram, type ProgramResult } from '../support/run-program.ts';
 
 let cluster: LocalCluster;

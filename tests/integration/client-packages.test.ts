@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
+
 import type { Client, Lease } from '@rfaas/client';
 import { compileFunctionLibrary } from '../support/compile-function-library.ts';
 import { LocalCluster } from '../support/local-cluster.ts';

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseTransportUrl } from '@rfaas/rdmalib';
+
 import { LocalCluster } from '../support/local-cluster.ts';
+
 import { spawnServer, type ServerProgram } from '../support/spawn-server.ts';
 
 let cluster: LocalCluster;

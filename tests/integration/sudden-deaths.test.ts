@@ -1,9 +1,10 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+
 import type { Client, Executor } from '@rfaas/client';
 import { compileFunctionLibrary, type CompiledLibrary } from '../support/compile-function-library.ts';
 import { LocalCluster } from '../support/local-cluster.ts';

@@ -28,7 +28,9 @@ export function registryObstacle(): string | undefined {
     timeout: PROBE_TIMEOUT_MS,
   });
   if (run.status === 0 && run.stdout.trim() === 'koffi') return undefined;
-  return `the configured npm registry does not answer (npm view koffi: ${run.error?.message ?? `exit status ${run.status}`})`;
+  return `the configured npm registry does not answer (npm view koffi: ${
+    run.error?.message ?? `exit status ${run.status}`
+  })`;
 }
 
 /**

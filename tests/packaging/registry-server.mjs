@@ -1,10 +1,14 @@
-// A local npm registry for one test run: `node registry-server.mjs STORAGE UPLINK`. Prints one JSON line with its address and
-// ends when standard input does. Packages of this project stay here, all others come from the uplink.
+// A local npm registry for one test run: `node registry-server.mjs STORAGE UPLINK`. Prints one JSON line with its
+// address and ends when standard input does. Packages of this project stay here, all others come from the uplink.
 import { join } from 'node:path';
 import { runServer } from 'verdaccio';
 
 const [storage, uplink] = process.argv.slice(2);
-const own = { access: '$all', publish: '$anonymous', unpublish: '$anonymous' };
+const own = {
+  access: '$all',
+  publish: '$anonymous',
+  unpublish: '$anonymous',
+};
 const server = await runServer({
   self_path: storage,
   storage: join(storage, 'packages'),

@@ -24,7 +24,9 @@ export interface RunningProgram {
   stop(): Promise<void>;
 }
 
-/** A machine as a user's is after installing Node: a home and npm cache of its own, empty folders, no compiler in PATH. */
+/**
+ * A machine as a user's is after installing Node: a home and npm cache of its own, empty folders, no compiler in PATH.
+ */
 export class UserMachine implements AsyncDisposable {
   readonly home: string;
   readonly environment: NodeJS.ProcessEnv;

@@ -1,8 +1,10 @@
-// Runs one command on real kernel RDMA (Soft-RoCE) in an emulated machine. README.md says how; --help shows the options.
+// Runs one command on real kernel RDMA (Soft-RoCE) in an emulated machine. README.md says how; --help shows the
+// options.
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { installMissingPackages } from './src/debian-packages.mjs';
 import { writeExchange } from './src/exchange.mjs';
 import { buildInitramfs } from './src/initramfs.mjs';

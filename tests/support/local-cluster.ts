@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { deriveNodeKey, deriveTenantCredential, generateKey } from '@rfaas/core';
 import { Client } from '@rfaas/client';
+import { deriveNodeKey, deriveTenantCredential, generateKey } from '@rfaas/core';
+import { readFileSync } from 'node:fs';
+
 import { spawnServer, type SpawnedServer } from './spawn-server.ts';
 import { TemporaryConfig } from './temporary-config.ts';
 

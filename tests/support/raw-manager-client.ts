@@ -40,7 +40,7 @@ export interface RawLease {
   /** Where the executor shall connect to. Default: where nobody listens. */
   readonly clientUrl?: string;
   /** What happens to the token on its way. */
-  alter?(token: Uint8Array): void;
+  readonly alter?: (token: Uint8Array) => void;
 }
 
 /** A client that speaks to an executor manager message by message, so that it can say what the SDK never would. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+
 import { childEnvironment } from './spawn-server.ts';
 
 /** The folder of the checkout. */

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+
 import { cycles } from '../../scripts/import-graph.mjs';
 import { confinedImports, matchesPattern, packages } from '../../scripts/layering.mjs';
 

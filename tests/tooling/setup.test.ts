@@ -1,9 +1,10 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+
 import { installationMismatch } from '../../scripts/installed-packages.mjs';
 import { missingRequirements } from '../../scripts/requirements.mjs';
 

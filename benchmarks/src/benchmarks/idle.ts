@@ -13,6 +13,8 @@ import {
 import type { Benchmark } from './benchmark.ts';
 
 const OBSERVED_MS = 10_000;
+/** The collector looks once more at a heap some seconds after the last work; it is done by then. */
+const SETTLE_MS = 15_000;
 const SLOTS = 8;
 const BUFFER_BYTES = 65_536;
 
@@ -27,7 +29,13 @@ export const idle: Benchmark = {
     await using lease = await client.lease({ cores: processors.length, memoryMiB: 1024 });
     const facts: Record<string, number> = { 'bare node, resident KiB': bare };
     for (const cores of [1, processors.length]) {
-      const options = { cores, hotTimeout: 0, slots: SLOTS, inputBytes: BUFFER_BYTES, outputBytes: BUFFER_BYTES };
+      const options = {
+        cores,
+        hotTimeout: 0,
+        slots: SLOTS,
+        inputBytes: BUFFER_BYTES,
+        outputBytes: BUFFER_BYTES,
+      };
       await using executor = await lease.allocate({ library: nativeFile('libbench_functions.so') }, options);
       for (let i = 0; i < 100; i++) executor.invokeSync('echo', new Uint8Array(64));
       const [pid] = childrenOf(node.pid);
@@ -35,12 +43,19 @@ export const idle: Benchmark = {
       progress.show(`idle, ${cores} threads: ${OBSERVED_MS / 1000} s`);
       Object.assign(facts, await observe(pid, bare, `${cores} ${cores === 1 ? 'thread' : 'threads'}`));
     }
-    const settings = { slots: SLOTS, inputBytes: BUFFER_BYTES, outputBytes: BUFFER_BYTES, observedMs: OBSERVED_MS };
+    const settings = {
+      slots: SLOTS,
+      inputBytes: BUFFER_BYTES,
+      outputBytes: BUFFER_BYTES,
+      settleMs: SETTLE_MS,
+      observedMs: OBSERVED_MS,
+    };
     return { settings, measurements: [], facts };
   },
 };
 
 async function observe(pid: number, bareKiB: number, name: string): Promise<Record<string, number>> {
+  await sleep(SETTLE_MS);
   const before = { time: processorMilliseconds(pid), switches: contextSwitches(pid) };
   await sleep(OBSERVED_MS);
   const resident = processUsage(pid).residentKiB;

@@ -47,7 +47,13 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   await using node = await LocalNode.start({ processors: [processors[1]] });
   await using client = node.client();
   const processes = { client: process.pid, 'executor manager': node.pid };
-  await run(client, Math.min(cycles, SETTLE.cycles), Math.min(invocations, SETTLE.invocations), progress, 'settling');
+  await run(
+    client,
+    Math.min(cycles, SETTLE.cycles),
+    Math.min(invocations, SETTLE.invocations),
+    progress,
+    'settling',
+  );
   const begin = await usages(processes);
   await run(client, cycles, invocations, progress, 'soaking');
   const end = await usages(processes);
@@ -82,7 +88,8 @@ async function run(
 
 /** One executor, of either kind, that is invoked in every way once and given back. */
 async function useOnce(lease: Lease, cycle: number): Promise<void> {
-  const source = cycle % 10 === 9 ? { module: FUNCTIONS_MODULE } : { library: nativeFile('libbench_functions.so') };
+  const source =
+    cycle % 10 === 9 ? { module: FUNCTIONS_MODULE } : { library: nativeFile('libbench_functions.so') };
   await using executor = await lease.allocate(source, { inputBytes: 65_536, outputBytes: 65_536 });
   using input = executor.allocateInput(64);
   using output = executor.allocateOutput(64);
@@ -92,7 +99,12 @@ async function useOnce(lease: Lease, cycle: number): Promise<void> {
 }
 
 /** Mostly spinning invocations, every thousandth with buffers of its own, every hundredth by promise. */
-async function invokeMany(executor: Executor, count: number, progress: Progress, name: string): Promise<void> {
+async function invokeMany(
+  executor: Executor,
+  count: number,
+  progress: Progress,
+  name: string,
+): Promise<void> {
   const echo = executor.function('echo');
   using input = executor.allocateInput(64);
   using output = executor.allocateOutput(64);

@@ -15,7 +15,8 @@ const WARM_UP = 20_000;
 /** The raw transport: no function, no header. */
 export const transportLatency: Benchmark = {
   name: 'transport-latency',
-  description: 'a write with immediate there and back over shm, both sides spinning: in C, and in TypeScript through rdmalib',
+  description:
+    'a write with immediate there and back over shm, both sides spinning: in C, and in TypeScript through rdmalib',
   async run(setting) {
     const { processors, count, sizes, progress } = setting;
     progress.show('cache-line');
@@ -58,7 +59,10 @@ async function fromTypeScript(
       side.repost();
       if (!side.awaitWrite()) throw new Error('the peer of the ping-pong ended');
     };
-    return measurement(name, sample(roundTrip, { count, warmUp: WARM_UP, onProgress: progress.counting(name, count) }));
+    return measurement(
+      name,
+      sample(roundTrip, { count, warmUp: WARM_UP, onProgress: progress.counting(name, count) }),
+    );
   } finally {
     pinThread(processors);
     peer.kill('SIGTERM');

@@ -40,7 +40,13 @@ export class LocalNode implements AsyncDisposable {
     const keyFile = join(directory, 'node.key');
     await writeFile(keyFile, Buffer.from(nodeKey).toString('hex'), { mode: 0o600 });
     const configuration = {
-      config: { transport: 'shm://0', node_name: NODE_NAME, node_key_file: keyFile, cores: processors, memory: 8192 },
+      config: {
+        transport: 'shm://0',
+        node_name: NODE_NAME,
+        node_key_file: keyFile,
+        cores: processors,
+        memory: 8192,
+      },
       executor: { pin_threads: true },
     };
     const file = join(directory, 'executor_manager.json');
@@ -81,7 +87,9 @@ async function readUrl(child: ChildProcess): Promise<string> {
   const ended = once(child, 'exit').then(([code, signal]) => {
     throw new Error(`the executor manager ended with ${String(signal ?? code)} before it was ready\n${log}`);
   });
-  const line = once(createInterface({ input: child.stdout }), 'line', { signal: AbortSignal.timeout(READY_MS) });
+  const line = once(createInterface({ input: child.stdout }), 'line', {
+    signal: AbortSignal.timeout(READY_MS),
+  });
   const [text] = (await Promise.race([line, ended])) as [string];
   // It ends later on, when it is told to: that is no error.
   ended.catch(() => undefined);

@@ -17,13 +17,19 @@ export function nativeFile(name: string): string {
 }
 
 /** Runs one of the C programs of native-shims/bench, which prints its measurement as one line of JSON. */
-export async function runNativeProgram(program: string, parameters: readonly (string | number)[]): Promise<Measurement> {
+export async function runNativeProgram(
+  program: string,
+  parameters: readonly (string | number)[],
+): Promise<Measurement> {
   const { stdout } = await run(nativeFile(program), parameters.map(String), { timeout: 120_000 });
   return JSON.parse(stdout) as Measurement;
 }
 
 /** The floor: a bare cache line between the two processors. */
-export async function measureCacheLine(processors: readonly [number, number], count: number): Promise<Measurement> {
+export async function measureCacheLine(
+  processors: readonly [number, number],
+  count: number,
+): Promise<Measurement> {
   return runNativeProgram('cache_line', [...processors, count]);
 }
 
@@ -49,6 +55,12 @@ export async function measureLoops(
   count: number,
 ): Promise<Measurement> {
   const library = nativeFile('librdmalib_shm.so');
-  const measured = await runNativeProgram('invocation_latency', [library, ...processors, bytes, count, 'mapped']);
+  const measured = await runNativeProgram('invocation_latency', [
+    library,
+    ...processors,
+    bytes,
+    count,
+    'mapped',
+  ]);
   return { ...measured, name: `both loops, C, ${bytes} B` };
 }

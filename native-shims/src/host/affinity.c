@@ -18,10 +18,11 @@ int rfaas_set_affinity(int32_t thread, const uint64_t *mask, uint32_t words) {
   }
   if (syscall(SYS_sched_setaffinity, thread, (size_t)words * sizeof *mask, mask) != 0) {
     int error = errno;
-    return rfaas_host_fail(error,
-                           "cannot bind thread %d to processors (sched_setaffinity: %s); the mask must name a processor "
-                           "that is online and in this process's cpuset",
-                           thread, strerror(error));
+    return rfaas_host_fail(
+        error,
+        "cannot bind thread %d to processors (sched_setaffinity: %s); the mask must name a processor "
+        "that is online and in this process's cpuset",
+        thread, strerror(error));
   }
   return 0;
 }

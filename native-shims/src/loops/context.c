@@ -13,17 +13,36 @@ struct loop_context rfaas_contexts[RFAAS_MAX_CONTEXTS];
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 
 static const uint32_t invoke_layout[] = {
-#define FIELD(name) (uint32_t)offsetof(struct rfaas_invoke_context, name)
-    FIELD(table),          FIELD(endpoint),       FIELD(queue),          FIELD(header_region), FIELD(header_address),
-    FIELD(slot_offset),    FIELD(slot_stride),    FIELD(slot_target),    FIELD(slot_mask),     FIELD(input_region),
-    FIELD(input_offset),   FIELD(result_address), FIELD(result_key),     FIELD(input_bytes),   FIELD(result_capacity),
-    FIELD(invocation_id),  FIELD(function_index), FIELD(flags),          FIELD(microseconds),  FIELD(status),
-    FIELD(output_bytes),   FIELD(other_count),    FIELD(spare_receives), FIELD(others),
+#define FIELD(name) (uint32_t) offsetof(struct rfaas_invoke_context, name)
+    FIELD(table),
+    FIELD(endpoint),
+    FIELD(queue),
+    FIELD(header_region),
+    FIELD(header_address),
+    FIELD(slot_offset),
+    FIELD(slot_stride),
+    FIELD(slot_target),
+    FIELD(slot_mask),
+    FIELD(input_region),
+    FIELD(input_offset),
+    FIELD(result_address),
+    FIELD(result_key),
+    FIELD(input_bytes),
+    FIELD(result_capacity),
+    FIELD(invocation_id),
+    FIELD(function_index),
+    FIELD(flags),
+    FIELD(microseconds),
+    FIELD(status),
+    FIELD(output_bytes),
+    FIELD(other_count),
+    FIELD(spare_receives),
+    FIELD(others),
 #undef FIELD
     (uint32_t)sizeof(struct rfaas_invoke_context)};
 
 static const uint32_t serve_layout[] = {
-#define FIELD(name) (uint32_t)offsetof(struct rfaas_serve_context, name)
+#define FIELD(name) (uint32_t) offsetof(struct rfaas_serve_context, name)
     FIELD(table),
     FIELD(endpoint),
     FIELD(queue),

@@ -50,8 +50,7 @@ static int post_request(struct rfaas_invoke_context *context, const struct shim_
   work.opcode = SHIM_WRITE;
   work.flags = SHIM_IMMEDIATE | (solicited ? SHIM_SOLICITED : 0u);
   work.wr_id = context->invocation_id;
-  work.immediate =
-      context->invocation_id << 16 | (solicited ? RFAAS_SOLICITED : 0u) | context->function_index;
+  work.immediate = context->invocation_id << 16 | (solicited ? RFAAS_SOLICITED : 0u) | context->function_index;
   work.target = context->slot_target;
   work.target_offset = context->slot_offset + slot * context->slot_stride + RFAAS_HEADER_BYTES;
   work.operand = 0;
@@ -100,8 +99,8 @@ static int take(struct rfaas_invoke_context *context, const struct shim_completi
   return -1;
 }
 
-/* Takes what the queue has; *result turns from -1 into enum rfaas_invoke_result when this invocation is decided. How many
- * completions it was, or a negative errno. */
+/* Takes what the queue has; *result turns from -1 into enum rfaas_invoke_result when this invocation is decided. How
+ * many completions it was, or a negative errno. */
 static int drain(struct rfaas_invoke_context *context, const struct shim_table *table, int *result) {
   struct shim_completion completions[POLL_BATCH];
   int count = table->queue_poll(pointer(context->queue), completions, POLL_BATCH);

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The client's bridge thread answers in microseconds; one that does not answer at all holds up only its own executor. */
+/* The client's bridge thread answers in microseconds; one that does not answer at all holds up only its own executor.
+ */
 #define RESOLVE_MILLISECONDS 1000u
 /* Below this a copy into the work request is cheaper than the fabric's look at the memory. */
 #define INLINE_BYTES 256u

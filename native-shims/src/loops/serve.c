@@ -146,7 +146,8 @@ static int post_given_replies(struct serve_state *state) {
       return -EINVAL;
     }
     state->busy &= ~(1ull << slot);
-    int result = rfaas_reply_output(state, slot, context->replies[i].status & 0xffffu, context->replies[i].output_bytes);
+    int result =
+        rfaas_reply_output(state, slot, context->replies[i].status & 0xffffu, context->replies[i].output_bytes);
     if (result != 0) {
       return result;
     }
@@ -204,7 +205,9 @@ static int serve(struct serve_state *state) {
       if (count == 0 && asleep && !stopped(context)) {
         count = sleep_for_some(state);
         if (count == 0 && state->repeating == 0) {
-          return !connected(state) ? RFAAS_SERVE_DISCONNECTED : stopped(context) ? RFAAS_SERVE_STOPPED : RFAAS_SERVE_IDLE;
+          return !connected(state)  ? RFAAS_SERVE_DISCONNECTED
+                 : stopped(context) ? RFAAS_SERVE_STOPPED
+                                    : RFAAS_SERVE_IDLE;
         }
       }
       if (count < 0) {

@@ -48,8 +48,8 @@ struct shm_peer {
 struct shim_domain {
   pthread_mutex_t lock;
   int epoll;
-  int control;    /* eventfd that makes the bridge look at `stopping` and deadlines anew */
-  int event_fd;   /* pipe: readable while `events` has some */
+  int control;  /* eventfd that makes the bridge look at `stopping` and deadlines anew */
+  int event_fd; /* pipe: readable while `events` has some */
   int event_writer;
   int self_pidfd; /* -1 where the kernel has none */
   bool stopping;  /* (lock) */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A fabric inside one process, for the loops alone: two endpoints, whose writes are copies under one lock, and faults to
- * order. It keeps the ABI's promises about receives, immediates, failures and disconnects.
+ * A fabric inside one process, for the loops alone: two endpoints, whose writes are copies under one lock, and faults
+ * to order. It keeps the ABI's promises about receives, immediates, failures and disconnects.
  */
 #ifndef TEST_FAKE_FABRIC_H
 #define TEST_FAKE_FABRIC_H

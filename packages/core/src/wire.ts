@@ -1,6 +1,6 @@
 /**
- * Messages, keys and leases without any npm dependency: what a worker thread or another small process imports as
- * `@rfaas/core/wire` to stay small. `@rfaas/core` has all of it too.
+ * Messages, without any npm dependency and without `node:crypto`: what a worker thread or another small process imports
+ * as `@rfaas/core/wire` to stay small. `@rfaas/core` has all of it too.
  *
  * @packageDocumentation
  */
@@ -19,9 +19,4 @@ export * from './messages/record-layout.ts';
 export * from './messages/text-fields.ts';
 export * as fieldTypes from './messages/field-types.ts';
 export * as handshakeMessages from './messages/handshake-messages.ts';
-export * from './security/handshake.ts';
-export * from './security/handshake-proofs.ts';
-export * from './security/key-files.ts';
-export * from './security/keys.ts';
-export * from './security/lease-token.ts';
 export * from './time/monotonic.ts';

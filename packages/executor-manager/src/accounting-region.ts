@@ -8,7 +8,10 @@ export class AccountingRegion implements Disposable {
   readonly #threads: number;
 
   constructor(domain: ProtectionDomain, threads: number) {
-    this.#region = domain.allocateMemory({ byteLength: accountingBytes(threads), access: ['local-write', 'remote-atomic'] });
+    this.#region = domain.allocateMemory({
+      byteLength: accountingBytes(threads),
+      access: ['local-write', 'remote-atomic'],
+    });
     this.#threads = threads;
   }
 

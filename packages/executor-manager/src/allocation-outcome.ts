@@ -4,7 +4,8 @@ import type { AllocationEnded, AllocationEndReason, executorStopReasons } from '
 export type ExecutorStopReason = (typeof executorStopReasons)[number];
 
 /** What made a manager end an allocation; undefined where the executor ended by itself. */
-export type EndCause = 'deallocated' | 'lease-ended' | 'lease-expired' | 'client-gone' | 'manager-stopping' | 'start-timeout';
+export type EndCause =
+  'deallocated' | 'lease-ended' | 'lease-expired' | 'client-gone' | 'manager-stopping' | 'start-timeout';
 
 /** How a process ended. */
 export interface ProcessExit {

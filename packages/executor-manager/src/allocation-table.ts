@@ -1,5 +1,12 @@
 import { generateId, RfaasError } from '@rfaas/core';
-import type { Allocate, ExecutorManagerConfig, ExecutorAssignment, Lease, Logger, LogLevel } from '@rfaas/core';
+import type {
+  Allocate,
+  ExecutorManagerConfig,
+  ExecutorAssignment,
+  Lease,
+  Logger,
+  LogLevel,
+} from '@rfaas/core';
 import type { ProtectionDomain } from '@rfaas/rdmalib';
 import { checkAllocationLimits } from './allocation-limits.ts';
 import type { EndCause } from './allocation-outcome.ts';
@@ -27,7 +34,7 @@ export interface AllocationTableOptions {
   /** Milliseconds since 1970. */
   now(): number;
   /** Nanoseconds of a monotonic clock. */
-  monotonicNow(): number;
+  readonly monotonicNow: () => number;
   /** A lease with allocations is about to expire. */
   onWarning(leaseId: string, expiry: number): void;
 }
@@ -50,7 +57,7 @@ export class AllocationTable {
         warn: (leaseId, expiry) => options.onWarning(leaseId, expiry),
         expire: (leaseId) => this.endLease(leaseId, 'expired'),
       },
-      options.now,
+      () => options.now(),
     );
   }
 
@@ -82,7 +89,12 @@ export class AllocationTable {
       });
       this.#allocations.set(allocationId, allocation);
       this.#timers.watch(lease.leaseId, lease.expiry);
-      logger.info('executor started', { allocationId, leaseId: lease.leaseId, cpus: decision.cpus, executorPid: allocation.pid });
+      logger.info('executor started', {
+        allocationId,
+        leaseId: lease.leaseId,
+        cpus: decision.cpus,
+        executorPid: allocation.pid,
+      });
       void this.#close(allocation);
       return allocation;
     } catch (error) {

@@ -198,7 +198,10 @@ export class Allocation {
       await this.#control?.send(encodeMessage(message));
     } catch (error) {
       // The executor is gone, or about to be: its exit is awaited anyway.
-      this.#options.logger.debug('cannot send to the executor', { ...errorFields(error), kind: message.kind });
+      this.#options.logger.debug('cannot send to the executor', {
+        ...errorFields(error),
+        kind: message.kind,
+      });
     }
   }
 }

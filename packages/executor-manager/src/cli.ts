@@ -1,5 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { createLogger, createProgram, formatConfig, logLevels, parseOptions, readyLine, runMain, runProgram } from '@rfaas/core';
+import {
+  createLogger,
+  createProgram,
+  formatConfig,
+  logLevels,
+  parseOptions,
+  readyLine,
+  runMain,
+  runProgram,
+} from '@rfaas/core';
 import type { MainContext } from '@rfaas/core';
 import { z } from 'zod';
 import { ExecutorManager } from './executor-manager.ts';
@@ -24,12 +33,21 @@ await runMain(async (context) => {
     description: 'Runs on each worker node: verifies leases and starts executors for clients.',
     version: packageVersion(),
     examples: [
-      [`${programName} -c executor_manager.json`, 'a node of the cluster whose resource manager the file names'],
-      [`${programName} --skip-resource-manager`, 'this host alone, over shared memory, on a port that the system chooses'],
+      [
+        `${programName} -c executor_manager.json`,
+        'a node of the cluster whose resource manager the file names',
+      ],
+      [
+        `${programName} --skip-resource-manager`,
+        'this host alone, over shared memory, on a port that the system chooses',
+      ],
     ],
   })
     .option('-c, --config <file>', 'configuration file (executor_manager.json)')
-    .option('--skip-resource-manager', 'work without a resource manager: clients sign leases with the node key')
+    .option(
+      '--skip-resource-manager',
+      'work without a resource manager: clients sign leases with the node key',
+    )
     .option('--print-config', 'print the effective configuration and exit')
     .option('--log-level <level>', `how much to log: ${logLevels.join(', ')}`)
     .action(async (values: unknown) => run(parseOptions(optionsSchema, values), context));
@@ -42,7 +60,10 @@ async function run(options: Options, { env, signal, print }: MainContext): Promi
     print(formatConfig(settings));
     return;
   }
-  const logger = createLogger({ level: options.logLevel, fields: { program: programName, node: settings.nodeName } });
+  const logger = createLogger({
+    level: options.logLevel,
+    fields: { program: programName, node: settings.nodeName },
+  });
   for (const warning of settings.warnings) {
     logger.warn(warning);
   }

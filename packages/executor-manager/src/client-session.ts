@@ -9,7 +9,15 @@ import {
   RfaasError,
   verifyLease,
 } from '@rfaas/core';
-import type { Allocate, AllocationEnded, Authenticated, Lease, Logger, Message, OutgoingMessage } from '@rfaas/core';
+import type {
+  Allocate,
+  AllocationEnded,
+  Authenticated,
+  Lease,
+  Logger,
+  Message,
+  OutgoingMessage,
+} from '@rfaas/core';
 import type { MessageChannel } from '@rfaas/rdmalib';
 import type { Allocation } from './allocation.ts';
 
@@ -97,12 +105,19 @@ export class ClientSession {
           throw new RfaasError('RFAAS_ERR_PROTOCOL', `an executor manager does not take ${message.kind}`);
       }
     } catch (error) {
-      this.#logger.info('request refused', { ...errorFields(error), kind: message.kind, tenant: client.peerName });
+      this.#logger.info('request refused', {
+        ...errorFields(error),
+        kind: message.kind,
+        tenant: client.peerName,
+      });
       await this.#send({ kind: 'refused', ...refusalOf(error) }, correlation);
     }
   }
 
-  async #allocate(request: Allocate & { readonly correlation: number }, client: Authenticated): Promise<void> {
+  async #allocate(
+    request: Allocate & { readonly correlation: number },
+    client: Authenticated,
+  ): Promise<void> {
     const lease = this.#verify(request.token, client);
     const allocation = this.#host.allocate(lease, request);
     const { allocationId } = allocation;
@@ -118,7 +133,11 @@ export class ClientSession {
       throw leaseRejectionError(verification.reason);
     }
     const { lease } = verification;
-    if (lease.leaseId !== client.leaseId || lease.generation !== client.generation || lease.tenant !== client.peerName) {
+    if (
+      lease.leaseId !== client.leaseId ||
+      lease.generation !== client.generation ||
+      lease.tenant !== client.peerName
+    ) {
       throw new RfaasError(
         'RFAAS_ERR_LEASE_INVALID',
         `the token is for lease ${lease.leaseId} of "${lease.tenant}" in generation ${lease.generation}, not for the one ` +

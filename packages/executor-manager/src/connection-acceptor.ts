@@ -13,7 +13,11 @@ export interface ConnectionHandlers {
 }
 
 /** Sorts connections by what their private data says, until the listener closes. Never rejects. */
-export async function acceptConnections(listener: Listener, handlers: ConnectionHandlers, logger: Logger): Promise<void> {
+export async function acceptConnections(
+  listener: Listener,
+  handlers: ConnectionHandlers,
+  logger: Logger,
+): Promise<void> {
   try {
     for await (const request of listener.requests()) {
       void accept(request, handlers, logger);
@@ -23,13 +27,21 @@ export async function acceptConnections(listener: Listener, handlers: Connection
   }
 }
 
-async function accept(request: ConnectionRequest, handlers: ConnectionHandlers, logger: Logger): Promise<void> {
+async function accept(
+  request: ConnectionRequest,
+  handlers: ConnectionHandlers,
+  logger: Logger,
+): Promise<void> {
   const peer = request.peer.host;
   try {
     const decoded = decodeConnectionData(request.privateData);
     const rejection = decoded.ok ? await take(request, decoded.data, handlers) : decoded.reason;
     if (rejection !== undefined) {
-      logger.warn('connection rejected', { peer, rejection, ...(decoded.ok ? { role: decoded.data.role } : { text: decoded.text }) });
+      logger.warn('connection rejected', {
+        peer,
+        rejection,
+        ...(decoded.ok ? { role: decoded.data.role } : { text: decoded.text }),
+      });
       await request.reject(encodeRejection(rejection));
     }
   } catch (error) {

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { monotonicNanoseconds, RfaasError, systemClock } from '@rfaas/core';
 import type { ConnectionData, Environment, Logger, LogLevel, RejectionReason } from '@rfaas/core';
-import { formatTransportUrl, MessageChannel, openTransport, parseTransportUrl, RdmaError } from '@rfaas/rdmalib';
+import {
+  formatTransportUrl,
+  MessageChannel,
+  openTransport,
+  parseTransportUrl,
+  RdmaError,
+} from '@rfaas/rdmalib';
 import type { ConnectionRequest, Listener, ProtectionDomain, Transport } from '@rfaas/rdmalib';
 import { AllocationTable } from './allocation-table.ts';
 import type { ExecutorSettings } from './allocation-table.ts';
@@ -223,7 +229,9 @@ export class ExecutorManager implements AsyncDisposable {
     if (allocation === undefined) {
       return 'unauthorised';
     }
-    const taken = isThread ? allocation.takeThread(request, data.threadIndex) : allocation.takeControl(request);
+    const taken = isThread
+      ? allocation.takeThread(request, data.threadIndex)
+      : allocation.takeControl(request);
     return (await taken) ? undefined : 'busy';
   }
 }

@@ -38,7 +38,11 @@ export class LeaseBook {
         { details: { leaseId: lease.leaseId } },
       );
     }
-    this.#entries.set(lease.leaseId, { generation: lease.generation, expiry: lease.expiry, ended: undefined });
+    this.#entries.set(lease.leaseId, {
+      generation: lease.generation,
+      expiry: lease.expiry,
+      ended: undefined,
+    });
   }
 
   /** A lease is over, whether it was seen before or not. False if it was over already. */

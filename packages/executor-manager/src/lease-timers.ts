@@ -36,11 +36,19 @@ export class LeaseTimers {
     this.forget(leaseId);
     const timers: Timers = { expiry, warning: undefined, end: undefined };
     this.#timers.set(leaseId, timers);
-    this.#at(warningTime(this.#now(), expiry), (timer) => (timers.warning = timer), () => this.#events.warn(leaseId, expiry));
-    this.#at(expiry, (timer) => (timers.end = timer), () => {
-      this.#timers.delete(leaseId);
-      this.#events.expire(leaseId);
-    });
+    this.#at(
+      warningTime(this.#now(), expiry),
+      (timer) => (timers.warning = timer),
+      () => this.#events.warn(leaseId, expiry),
+    );
+    this.#at(
+      expiry,
+      (timer) => (timers.end = timer),
+      () => {
+        this.#timers.delete(leaseId);
+        this.#events.expire(leaseId);
+      },
+    );
   }
 
   /** Stops watching a lease. */

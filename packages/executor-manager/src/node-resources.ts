@@ -62,5 +62,9 @@ export function hostMemoryMiB(): number {
 
 /** The name of this node where nobody gave it one. */
 export function defaultNodeName(): string {
-  return hostname().replace(/[^\w.@+-]/g, '-').slice(0, 64) || 'node';
+  return (
+    hostname()
+      .replace(/[^\w.@+-]/g, '-')
+      .slice(0, 64) || 'node'
+  );
 }

@@ -150,7 +150,10 @@ export class ResourceManagerLink implements BillCollector {
       await channel.send(encodeMessage({ kind: 'register-node', ...registration }));
       const bytes = await channel.receive({ signal });
       if (bytes === undefined) {
-        throw new RfaasError('RFAAS_ERR_MANAGER_LOST', `the resource manager at ${url} closed the connection`);
+        throw new RfaasError(
+          'RFAAS_ERR_MANAGER_LOST',
+          `the resource manager at ${url} closed the connection`,
+        );
       }
       expectMessage(decodeMessage(bytes), 'node-registered');
       return channel;
@@ -171,9 +174,13 @@ export class ResourceManagerLink implements BillCollector {
         throw rejectionError(what, error.privateData, error);
       }
       const reason = error instanceof Error ? error.message : String(error);
-      throw new RfaasError('RFAAS_ERR_MANAGER_LOST', `${what}: ${reason}; is it running, and is the address right?`, {
-        cause: error,
-      });
+      throw new RfaasError(
+        'RFAAS_ERR_MANAGER_LOST',
+        `${what}: ${reason}; is it running, and is the address right?`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 
@@ -186,11 +193,17 @@ export class ResourceManagerLink implements BillCollector {
         bytes = await channel.receive({ signal });
       } catch (error) {
         throw signal.aborted
-          ? new RfaasError('RFAAS_ERR_MANAGER_LOST', `the resource manager at ${url} was silent for ${peerTimeoutMs} ms`)
+          ? new RfaasError(
+              'RFAAS_ERR_MANAGER_LOST',
+              `the resource manager at ${url} was silent for ${peerTimeoutMs} ms`,
+            )
           : error;
       }
       if (bytes === undefined) {
-        throw new RfaasError('RFAAS_ERR_MANAGER_LOST', `the resource manager at ${url} closed the connection or died`);
+        throw new RfaasError(
+          'RFAAS_ERR_MANAGER_LOST',
+          `the resource manager at ${url} closed the connection or died`,
+        );
       }
       this.#take(decodeMessage(bytes));
     }
@@ -229,7 +242,9 @@ export class ResourceManagerLink implements BillCollector {
     }
     const dropped = this.#undelivered.takeDropped();
     if (dropped > 0) {
-      this.#options.logger.error('the resource manager is away for too long: reports were dropped', { dropped });
+      this.#options.logger.error('the resource manager is away for too long: reports were dropped', {
+        dropped,
+      });
     }
   }
 
@@ -238,7 +253,10 @@ export class ResourceManagerLink implements BillCollector {
       await channel.send(encodeMessage(message));
       return true;
     } catch (error) {
-      this.#options.logger.debug('cannot send to the resource manager', { ...errorFields(error), kind: message.kind });
+      this.#options.logger.debug('cannot send to the resource manager', {
+        ...errorFields(error),
+        kind: message.kind,
+      });
       return false;
     }
   }
@@ -248,6 +266,8 @@ export class ResourceManagerLink implements BillCollector {
 function isFinal(error: unknown): boolean {
   return (
     error instanceof RfaasError &&
-    ['RFAAS_ERR_NODE_EXISTS', 'RFAAS_ERR_UNAUTHORISED', 'RFAAS_ERR_VERSION', 'RFAAS_ERR_USAGE'].includes(error.code)
+    ['RFAAS_ERR_NODE_EXISTS', 'RFAAS_ERR_UNAUTHORISED', 'RFAAS_ERR_VERSION', 'RFAAS_ERR_USAGE'].includes(
+      error.code,
+    )
   );
 }

@@ -25,7 +25,11 @@ export class UsageAccount {
   /** `startNs` is when the cores were taken, on a monotonic clock. */
   constructor(threads: number, startNs: number) {
     this.#startNs = startNs;
-    this.#threads = Array.from({ length: threads }, () => ({ hotPollingNs: 0, executionNs: 0, invocations: 0 }));
+    this.#threads = Array.from({ length: threads }, () => ({
+      hotPollingNs: 0,
+      executionNs: 0,
+      invocations: 0,
+    }));
   }
 
   /** Takes the counters as they are read now. */

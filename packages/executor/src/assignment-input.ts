@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { ExecutorAssignment } from '@rfaas/core';
 import { RfaasError } from '@rfaas/core/wire';
 
 /** An assignment is a few hundred bytes; whatever is longer is none. */
@@ -39,7 +40,12 @@ export function readAssignmentInput(input: Readable): AssignmentInput {
       if (stop >= 0) {
         resolve(received.slice(0, stop));
       } else if (received.length > longestLine) {
-        reject(new RfaasError('RFAAS_ERR_PROTOCOL', `assignment on standard input is longer than ${longestLine} bytes`));
+        reject(
+          new RfaasError(
+            'RFAAS_ERR_PROTOCOL',
+            `assignment on standard input is longer than ${longestLine} bytes`,
+          ),
+        );
       }
     });
     input.once('end', finish);
@@ -47,4 +53,16 @@ export function readAssignmentInput(input: Readable): AssignmentInput {
     input.once('close', finish);
   });
   return { line, ended };
+}
+
+/**
+ * The assignment in a line. Its manager, which is the parent of this process, has checked it against the schema that both
+ * share; this side leaves the schema's library out, which would take a third of the memory that an executor may have.
+ */
+export function parseAssignmentLine(line: string): ExecutorAssignment {
+  try {
+    return JSON.parse(line) as ExecutorAssignment;
+  } catch (error) {
+    throw new RfaasError('RFAAS_ERR_PROTOCOL', 'assignment on standard input is not JSON', { cause: error });
+  }
 }

@@ -1,5 +1,4 @@
-import { parseAssignment } from '@rfaas/core';
-import { readAssignmentInput } from './assignment-input.ts';
+import { parseAssignmentLine, readAssignmentInput } from './assignment-input.ts';
 import { runExecutor } from './executor.ts';
 import { HostFunctions } from './native/host-functions.ts';
 
@@ -12,7 +11,7 @@ function die(): never {
 try {
   new HostFunctions().dieWithParent();
   const input = readAssignmentInput(process.stdin);
-  const assignment = parseAssignment(await input.line);
+  const assignment = parseAssignmentLine(await input.line);
   // The manager holds the other end: it is gone, and nobody is left who would clean up.
   void input.ended.then(die);
   const end = await runExecutor(assignment);

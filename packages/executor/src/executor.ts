@@ -1,5 +1,12 @@
 import type { ExecutorAssignment } from '@rfaas/core';
-import { decodeMessage, encodeConnectionData, encodeMessage, expectMessage, RfaasError, splitFunctionNames } from '@rfaas/core/wire';
+import {
+  decodeMessage,
+  encodeConnectionData,
+  encodeMessage,
+  expectMessage,
+  RfaasError,
+  splitFunctionNames,
+} from '@rfaas/core/wire';
 import type { Message, OutgoingMessage } from '@rfaas/core/wire';
 import { findNativeLibrary, loadNativeLibrary, MessageChannel, parseTransportUrl } from '@rfaas/rdmalib';
 import type { RemoteMemory } from '@rfaas/rdmalib';
@@ -60,7 +67,10 @@ class Executor {
       this.#stopped(),
     ]);
     const accounting = { address: welcome.address, rkey: welcome.rkey, byteLength: welcome.length };
-    const failure = await Promise.race([ended.then(() => undefined), this.#serve(client, accounting, welcome.flushMs)]);
+    const failure = await Promise.race([
+      ended.then(() => undefined),
+      this.#serve(client, accounting, welcome.flushMs),
+    ]);
     const threadsEnded = (await this.#pool?.stop(graceMs)) ?? true;
     if (failure !== undefined) {
       await trySend(this.#manager, { kind: 'executor-failed', text: failure });
@@ -74,7 +84,9 @@ class Executor {
     const { allocationId, secret, clientUrl } = this.#assignment;
     const privateData = encodeConnectionData({ role: 'executor-to-client', id: allocationId, secret });
     try {
-      return await MessageChannel.connect(this.#routes.client.domain, this.#routes.client.address, { privateData });
+      return await MessageChannel.connect(this.#routes.client.domain, this.#routes.client.address, {
+        privateData,
+      });
     } catch (error) {
       throw new RfaasError(
         'RFAAS_ERR_ALLOCATION_FAILED',
@@ -94,7 +106,11 @@ class Executor {
   }
 
   /** Loads and serves; resolves to why that ended: undefined if the client left, else what failed. */
-  async #serve(client: MessageChannel, accounting: RemoteMemory, flushMs: number): Promise<string | undefined> {
+  async #serve(
+    client: MessageChannel,
+    accounting: RemoteMemory,
+    flushMs: number,
+  ): Promise<string | undefined> {
     let loaded: LoadedPackage | undefined;
     let pool: ThreadPool;
     let names: readonly string[];
@@ -109,7 +125,11 @@ class Executor {
       await trySend(client, { kind: 'package-failed', text });
       return text;
     }
-    await send(client, { kind: 'package-loaded', functionCount: names.length, threads: this.#assignment.threads });
+    await send(client, {
+      kind: 'package-loaded',
+      functionCount: names.length,
+      threads: this.#assignment.threads,
+    });
     for (const message of splitFunctionNames(names)) {
       await send(client, { kind: 'function-names', ...message });
     }
@@ -120,13 +140,17 @@ class Executor {
   async #describeLoadFailure(error: unknown, loaded: LoadedPackage | undefined): Promise<string> {
     const isSyntax = error instanceof RfaasError && error.details['syntax'] === true;
     const position =
-      isSyntax && loaded?.source.kind === 'javascript' ? await describeSyntaxError(loaded.source.code) : undefined;
+      isSyntax && loaded?.source.kind === 'javascript'
+        ? await describeSyntaxError(loaded.source.code)
+        : undefined;
     return position ?? textOf(error);
   }
 
   #startThreads(loaded: LoadedPackage, accounting: RemoteMemory, flushMs: number): ThreadPool {
     const { threads, cpus, pinThreads } = this.#assignment;
-    const library = loadNativeLibrary(findNativeLibrary(`librdmalib_${parseTransportUrl(this.#assignment.clientUrl).kind}.so`));
+    const library = loadNativeLibrary(
+      findNativeLibrary(`librdmalib_${parseTransportUrl(this.#assignment.clientUrl).kind}.so`),
+    );
     const interrupt = library.function('shim_queue_interrupt', 'int', ['uintptr_t']);
     this.#pool = new ThreadPool({
       domain: this.#routes.manager.domain,

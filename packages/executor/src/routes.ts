@@ -21,7 +21,10 @@ export class Routes implements AsyncDisposable {
     const client = sameTransport(clientAddress, managerAddress) ? manager : openTransport(clientAddress);
     const managerDomain = manager.openProtectionDomain();
     const clientDomain = client === manager ? managerDomain : client.openProtectionDomain();
-    this.manager = { domain: managerDomain, address: { host: managerAddress.host, port: managerAddress.port } };
+    this.manager = {
+      domain: managerDomain,
+      address: { host: managerAddress.host, port: managerAddress.port },
+    };
     this.client = { domain: clientDomain, address: { host: clientAddress.host, port: clientAddress.port } };
     this.#transports = client === manager ? [manager] : [manager, client];
   }
@@ -45,7 +48,10 @@ function withLocalOptions(client: TransportUrl, manager: TransportUrl): Transpor
     return client;
   }
   const clientDirectory = client.options['directory'] ?? directory;
-  return { ...client, options: { ...local, ...(clientDirectory === undefined ? {} : { directory: clientDirectory }) } };
+  return {
+    ...client,
+    options: { ...local, ...(clientDirectory === undefined ? {} : { directory: clientDirectory }) },
+  };
 }
 
 function sameTransport(a: TransportUrl, b: TransportUrl): boolean {

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+
 import { aptGet, runProgram } from './debian-packages.mjs';
 
 /** What the guest loads: its files over 9p, the networks of the modes, Soft-RoCE. */
@@ -38,8 +39,8 @@ export function cacheDirectory() {
 }
 
 /**
- * Debian's stock kernel and the modules that the guest loads: `{ version, image, modules }`, `modules` in loading order.
- * Downloaded once; the cloud kernel has no Soft-RoCE.
+ * Debian's stock kernel and the modules that the guest loads: `{ version, image, modules }`, `modules` in loading
+ * order. Downloaded once; the cloud kernel has no Soft-RoCE.
  */
 export function cachedKernel({ refresh }) {
   const cache = cacheDirectory();

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+
 import { OutputFollower } from './output-follower.mjs';
 
 const KERNEL_ARGUMENTS =

@@ -1,4 +1,5 @@
 import { describe, jest, test } from '@jest/globals';
+
 import { atomics } from './areas/atomics.ts';
 import { connecting } from './areas/connecting.ts';
 import { disconnecting } from './areas/disconnecting.ts';
@@ -19,6 +20,7 @@ import { sharedQueues } from './areas/shared-queues.ts';
 import { threads } from './areas/threads.ts';
 import { waiting } from './areas/waiting.ts';
 import { writing } from './areas/writing.ts';
+
 import type { TransportFixture } from './fixture.ts';
 import { createScene, type Placement, type Scene } from './scene.ts';
 

@@ -3,7 +3,10 @@ import type { NetworkAddress } from '@rfaas/rdmalib';
 import { errorFacts, invoke, type SideAnswer, type SideCall } from './remote-side.ts';
 import { Side } from './side.ts';
 
-const { url, address } = workerData as { url: string; address: NetworkAddress };
+const { url, address } = workerData as {
+  url: string;
+  address: NetworkAddress;
+};
 const side = new Side(url, address);
 
 parentPort?.on('message', (message: SideCall | null) => void (message === null ? stop() : answer(message)));

@@ -1,6 +1,6 @@
+import { openTransport } from '@rfaas/rdmalib';
 import { readFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
-import { openTransport } from '@rfaas/rdmalib';
 
 /*
  * Runs with --expose-gc. Views of closed regions and closed endpoints are kept, dropped, collected and read at random;

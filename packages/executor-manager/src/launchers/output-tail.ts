@@ -43,6 +43,6 @@ export class OutputTail {
 function clean(line: string): string {
   return line
     .slice(0, longestLine)
-    .replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ')
+    .replace(/\p{Cc}/gu, ' ')
     .trim();
 }

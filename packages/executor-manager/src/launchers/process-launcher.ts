@@ -49,8 +49,11 @@ export class ProcessLauncher implements ExecutorLauncher {
     } catch (error) {
       return failedLaunch(error instanceof Error ? error.message : String(error));
     }
-    child.stdout && output.follow(child.stdout);
-    child.stderr && output.follow(child.stderr);
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream !== null) {
+        output.follow(stream);
+      }
+    }
     // An executor that is gone before it has read its assignment: its exit is what is reported.
     child.stdin?.on('error', () => undefined);
     child.stdin?.write(formatAssignment(assignment));
@@ -124,5 +127,7 @@ function failedLaunch(error: string): ExecutorHandle {
 
 /** Where `@rfaas/executor` is installed. */
 function executorEntry(): string {
-  return fileURLToPath(new URL('./bin/rfaas-executor.js', import.meta.resolve('@rfaas/executor/package.json')));
+  return fileURLToPath(
+    new URL('./bin/rfaas-executor.js', import.meta.resolve('@rfaas/executor/package.json')),
+  );
 }

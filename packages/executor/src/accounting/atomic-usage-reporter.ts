@@ -1,6 +1,13 @@
 import { accountingBytes, accountingOffsets } from '@rfaas/core/wire';
 import { createCompletionBatch } from '@rfaas/rdmalib';
-import type { CompletionQueue, Endpoint, MemoryRegion, ProtectionDomain, RemoteMemory, RemoteTarget } from '@rfaas/rdmalib';
+import type {
+  CompletionQueue,
+  Endpoint,
+  MemoryRegion,
+  ProtectionDomain,
+  RemoteMemory,
+  RemoteTarget,
+} from '@rfaas/rdmalib';
 import { UsageMeter } from './usage-meter.ts';
 import type { ThreadUsage } from './usage-meter.ts';
 import type { UsageReporter } from './usage-reporter.ts';
@@ -40,7 +47,10 @@ export class AtomicUsageReporter implements UsageReporter {
 
   report(totals: ThreadUsage): void {
     this.#outstanding -= this.#connection.queue.poll(this.#batch);
-    if (this.#connection.endpoint.state !== 'established' || this.#outstanding + requestsPerReport > queueDepth) {
+    if (
+      this.#connection.endpoint.state !== 'established' ||
+      this.#outstanding + requestsPerReport > queueDepth
+    ) {
       return;
     }
     const usage = this.#meter.take(totals);
@@ -66,7 +76,12 @@ export class AtomicUsageReporter implements UsageReporter {
   #add(field: number, value: number): void {
     if (value > 0) {
       const result = { region: this.#prior, offset: 0, byteLength: 8 };
-      this.#connection.endpoint.postFetchAdd(result, this.#target, this.#offset + field, BigInt(Math.round(value)));
+      this.#connection.endpoint.postFetchAdd(
+        result,
+        this.#target,
+        this.#offset + field,
+        BigInt(Math.round(value)),
+      );
       this.#outstanding += 1;
     }
   }

@@ -28,11 +28,18 @@ export async function loadJavaScriptFunctions(code: string, packageName: string)
     .map((name) => ({ name, run: exported[name] as JavaScriptFunction }));
   if (functions.length === 0) {
     const others = Object.keys(exported);
-    const found = others.length === 0 ? 'nothing' : `only ${others.join(', ')}, which ${others.length === 1 ? 'is' : 'are'} no function`;
-    throw new Error(`the module exports no function (it exports ${found}); write "export function name(input, output) {…}"`);
+    const found =
+      others.length === 0
+        ? 'nothing'
+        : `only ${others.join(', ')}, which ${others.length === 1 ? 'is' : 'are'} no function`;
+    throw new Error(
+      `the module exports no function (it exports ${found}); write "export function name(input, output) {…}"`,
+    );
   }
   if (functions.length > maxFunctions) {
-    throw new Error(`the module exports ${functions.length} functions, at most ${maxFunctions} can be called`);
+    throw new Error(
+      `the module exports ${functions.length} functions, at most ${maxFunctions} can be called`,
+    );
   }
   return functions;
 }

@@ -26,7 +26,12 @@ export async function resolveImports(code: string, resolver: ModuleResolver): Pr
   return result + code.slice(copied);
 }
 
-function resolveAt(code: string, found: ImportSpecifier, specifier: string, resolver: ModuleResolver): string {
+function resolveAt(
+  code: string,
+  found: ImportSpecifier,
+  specifier: string,
+  resolver: ModuleResolver,
+): string {
   try {
     return resolver.resolve(specifier);
   } catch (error) {

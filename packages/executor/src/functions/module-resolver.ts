@@ -35,7 +35,9 @@ export class ModulesDirectoryResolver implements ModuleResolver {
     }
     const directory = this.#directory;
     if (directory === undefined) {
-      throw new Error(`cannot import ${JSON.stringify(specifier)}: this node has no modules directory configured`);
+      throw new Error(
+        `cannot import ${JSON.stringify(specifier)}: this node has no modules directory configured`,
+      );
     }
     // Looked for here and not left to Node, which would go on in the directories above.
     if (!existsSync(join(directory, 'node_modules', name))) {
@@ -48,16 +50,20 @@ export class ModulesDirectoryResolver implements ModuleResolver {
       return resolveImport(specifier, pathToFileURL(join(directory, 'rfaas-function.js')).href);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`cannot import ${JSON.stringify(specifier)} from this node's modules directory: ${reason}`, {
-        cause: error,
-      });
+      throw new Error(
+        `cannot import ${JSON.stringify(specifier)} from this node's modules directory: ${reason}`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 }
 
 function packageRoot(directory: string): string {
   const isModules = basename(directory) === 'node_modules';
-  const hasModules = statSync(join(directory, 'node_modules'), { throwIfNoEntry: false })?.isDirectory() === true;
+  const hasModules =
+    statSync(join(directory, 'node_modules'), { throwIfNoEntry: false })?.isDirectory() === true;
   return isModules && !hasModules ? dirname(directory) : directory;
 }
 

@@ -23,7 +23,10 @@ export function loadNativeFunctions(
 ): NativeFunctionLibrary {
   const names = elfFunctionNames(file.bytes);
   if (names.length === 0) {
-    throw new RfaasError('RFAAS_ERR_PACKAGE', 'the library exports no function; is it built with hidden visibility?');
+    throw new RfaasError(
+      'RFAAS_ERR_PACKAGE',
+      'the library exports no function; is it built with hidden visibility?',
+    );
   }
   if (names.length > maxFunctions) {
     throw new RfaasError(

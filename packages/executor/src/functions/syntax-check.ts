@@ -33,5 +33,7 @@ export function parseSyntaxReport(report: string): string | undefined {
   const lines = report.split('\n');
   const position = /^\[stdin\]:(\d+)$/.exec(lines[0] ?? '');
   const error = lines.find((line) => /^\w*Error: /.test(line));
-  return position === null || error === undefined ? undefined : `line ${position[1]}: ${error}\n${lines[1] ?? ''}`;
+  return position === null || error === undefined
+    ? undefined
+    : `line ${position[1]}: ${error}\n${lines[1] ?? ''}`;
 }

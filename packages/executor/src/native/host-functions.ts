@@ -52,7 +52,10 @@ export class HostFunctions {
     if (result < 0) {
       const text = new Uint8Array(errorTextBytes);
       const length = this.#errorText(text, errorTextBytes);
-      throw new RfaasError('RFAAS_ERR_UNSUPPORTED', new TextDecoder().decode(text.subarray(0, Math.max(0, length))));
+      throw new RfaasError(
+        'RFAAS_ERR_UNSUPPORTED',
+        new TextDecoder().decode(text.subarray(0, Math.max(0, length))),
+      );
     }
   }
 }

@@ -31,7 +31,10 @@ export class ServeContext implements Disposable {
     const open = library.function('rfaas_context_open', 'int', ['uint32_t', 'void *', 'void *']);
     this.index = open(contextKindServe, address, bytes);
     if (this.index < 0) {
-      throw new RfaasError('RFAAS_ERR_INTERNAL', `cannot open a context of the serve loop (errno ${-this.index})`);
+      throw new RfaasError(
+        'RFAAS_ERR_INTERNAL',
+        `cannot open a context of the serve loop (errno ${-this.index})`,
+      );
     }
     this.serve = library.function('rfaas_serve', 'int', ['uint32_t']);
     this.#library = library;

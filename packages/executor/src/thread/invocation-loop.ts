@@ -183,7 +183,7 @@ export class InvocationLoop {
 
   /** Gives promises a turn of the event loop: at once while hot, else once there is something to do. */
   async #turn(): Promise<void> {
-    const { polling, replies, waitForWork } = this.#parts;
+    const { polling, replies } = this.#parts;
     const start = performance.now();
     if (!polling.warm || replies.waiting) {
       await new Promise<void>((resolve) => setImmediate(resolve));
@@ -192,7 +192,7 @@ export class InvocationLoop {
       const settled = new Promise<void>((resolve) => {
         this.#settled = resolve;
       });
-      await Promise.race([settled, waitForWork(abort.signal)]);
+      await Promise.race([settled, this.#parts.waitForWork(abort.signal)]);
       this.#settled = undefined;
       abort.abort();
     }
@@ -219,6 +219,7 @@ function loopEnd(result: number, failure: number): LoopEnd {
   if (result === serveResult.disconnected) {
     return 'disconnected';
   }
-  const reason = result === serveResult.failed ? `a reply failed with transport status ${failure}` : `errno ${-result}`;
+  const reason =
+    result === serveResult.failed ? `a reply failed with transport status ${failure}` : `errno ${-result}`;
   throw new RfaasError('RFAAS_ERR_INTERNAL', `the invocation loop cannot go on: ${reason}`);
 }

@@ -32,7 +32,13 @@ export class OutputViews {
   constructor(context: ServeContext, own: readonly OutputMemory[]) {
     this.#context = context;
     this.#own = own;
-    this.#last = own.map(() => ({ addressLow: 0, addressHigh: 0, capacity: -1, mapping: -1, view: undefined }));
+    this.#last = own.map(() => ({
+      addressLow: 0,
+      addressHigh: 0,
+      capacity: -1,
+      mapping: -1,
+      view: undefined,
+    }));
   }
 
   /** The output of the request that the context holds, in `slot`. */

@@ -19,7 +19,10 @@ export function openThreadMemory(
   sizes: { readonly slots: number; readonly inputBytes: number; readonly outputBytes: number },
 ): ThreadMemory {
   const stride = slotStride(sizes.inputBytes);
-  const inputs = domain.allocateMemory({ byteLength: sizes.slots * stride, access: ['local-write', 'remote-write'] });
+  const inputs = domain.allocateMemory({
+    byteLength: sizes.slots * stride,
+    access: ['local-write', 'remote-write'],
+  });
   const pageBytes = 4096;
   // Whole pages, so that the guard page follows the last byte.
   const outputBytes = Math.max(1, Math.ceil(sizes.outputBytes / pageBytes)) * pageBytes;
@@ -28,7 +31,11 @@ export function openThreadMemory(
   context.set64('inputCapacity', sizes.inputBytes);
   context.set64('outputCapacity', sizes.outputBytes);
   const outputs = Array.from({ length: sizes.slots }, (_, slot) => {
-    const region = domain.allocateMemory({ byteLength: outputBytes, access: ['local-write'], guardPage: true });
+    const region = domain.allocateMemory({
+      byteLength: outputBytes,
+      access: ['local-write'],
+      guardPage: true,
+    });
     context.set64('outputRegion', region.nativeHandle, slot);
     context.set64('outputAddress', region.address, slot);
     context.set64('outputEnd', region.address + outputBytes, slot);

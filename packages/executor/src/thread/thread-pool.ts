@@ -18,9 +18,7 @@ export interface ThreadPoolOptions {
 }
 
 /** How the threads ended without having been told to. */
-export type PoolEnd =
-  | { readonly kind: 'disconnected' }
-  | { readonly kind: 'failed'; readonly text: string };
+export type PoolEnd = { readonly kind: 'disconnected' } | { readonly kind: 'failed'; readonly text: string };
 
 interface Thread {
   readonly worker: Worker;
@@ -94,7 +92,9 @@ export class ThreadPool {
     const thread: Thread = { worker, queue: undefined, ended: false };
     worker.on('message', (message: ThreadMessage) => this.#onMessage(thread, assignment.index, message));
     worker.on('error', (error) => this.#onFailure(thread, `thread ${assignment.index}: ${textOf(error)}`));
-    worker.on('exit', (code) => this.#onFailure(thread, `thread ${assignment.index} exited with code ${code}`));
+    worker.on('exit', (code) =>
+      this.#onFailure(thread, `thread ${assignment.index} exited with code ${code}`),
+    );
     return thread;
   }
 
@@ -109,7 +109,9 @@ export class ThreadPool {
         break;
       case 'load-failed':
         thread.ended = true;
-        this.#rejectLoaded(new RfaasError('RFAAS_ERR_PACKAGE', message.text, { details: { syntax: message.syntax } }));
+        this.#rejectLoaded(
+          new RfaasError('RFAAS_ERR_PACKAGE', message.text, { details: { syntax: message.syntax } }),
+        );
         break;
       case 'serving':
         thread.queue = message.queue;
@@ -146,7 +148,7 @@ function textOf(error: unknown): string {
   return error instanceof Error ? `uncaught ${error.name}: ${error.message}` : `uncaught ${String(error)}`;
 }
 
-function delay(milliseconds: number): { readonly promise: Promise<false>; cancel(): void } {
+function delay(milliseconds: number): { readonly promise: Promise<false>; readonly cancel: () => void } {
   let timer: NodeJS.Timeout | undefined;
   const promise = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), milliseconds);

@@ -196,10 +196,12 @@ export class Cluster {
   sweep(): void {
     const now = this.#options.clock();
     for (const record of this.#leases.list()) {
-      if (record.lease.expiry + this.#options.leaseSkewMs <= now) {
-        this.#free(record.lease.leaseId);
-      } else if (record.ending === undefined && record.lease.expiry <= now) {
+      const { expiry, leaseId } = record.lease;
+      if (record.ending === undefined && expiry <= now) {
         this.#end(record, 'expired');
+      }
+      if (expiry + this.#options.leaseSkewMs <= now) {
+        this.#free(leaseId);
       }
     }
     this.#options.onChange?.();

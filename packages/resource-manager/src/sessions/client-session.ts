@@ -1,7 +1,6 @@
 import {
   deriveLeaseKey,
   deriveNodeKey,
-  expectMessage,
   seal,
   signLease,
   type Authenticated,
@@ -30,16 +29,19 @@ export interface ClientSessionOptions {
 export async function serveClient(options: ClientSessionOptions): Promise<void> {
   const { channel, cluster, owner } = options;
   try {
-    for (let message = await channel.receive(); message !== undefined; message = await channel.receive()) {
-      const request = expectMessage(message, 'lease-request', 'lease-release', 'usage-request');
-      channel.respond(request, () => answer(options, request));
+    const next = async (): Promise<ClientRequest | undefined> => channel.receive(clientRequests);
+    for (let request = await next(); request !== undefined; request = await next()) {
+      const asked = request;
+      channel.respond(asked, async () => answer(options, asked));
     }
   } finally {
     cluster.ownerGone(owner);
   }
 }
 
-type ClientRequest = MessageOf<'lease-request' | 'lease-release' | 'usage-request'>;
+const clientRequests = ['lease-request', 'lease-release', 'usage-request'] as const;
+
+type ClientRequest = MessageOf<(typeof clientRequests)[number]>;
 
 async function answer(options: ClientSessionOptions, request: ClientRequest): Promise<OutgoingMessage> {
   switch (request.kind) {

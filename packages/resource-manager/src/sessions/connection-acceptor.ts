@@ -4,7 +4,6 @@ import {
   deriveNodeKey,
   deriveTenantCredential,
   encodeRejection,
-  errorCode,
   errorFields,
   RfaasError,
   type ConnectionRole,
@@ -107,11 +106,6 @@ export class ConnectionAcceptor {
     const session = new SessionChannel(channel, logger);
     try {
       await this.#authenticated(channel, session, role, number, logger);
-    } catch (error) {
-      if (errorCode(error) === 'RFAAS_ERR_VERSION' || errorCode(error) === 'RFAAS_ERR_PROTOCOL') {
-        await session.refuse(error);
-      }
-      throw error;
     } finally {
       this.#channels.delete(channel);
       await session.close();

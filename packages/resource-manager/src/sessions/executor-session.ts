@@ -1,6 +1,5 @@
 import {
   configFields,
-  expectMessage,
   RfaasError,
   type LeaseEndReason,
   type Logger,
@@ -10,6 +9,8 @@ import {
 import { parseTransportUrl } from '@rfaas/rdmalib';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { SessionChannel } from './session-channel.ts';
+
+const executorNews = ['heartbeat', 'lease-ended', 'usage-report'] as const;
 
 /** What an executor manager's session works with. */
 export interface ExecutorSessionOptions {
@@ -71,8 +72,7 @@ export class ExecutorSession {
   }
 
   async #receiveRegistration(): Promise<MessageOf<'register-node'> | undefined> {
-    const message = await this.#options.channel.receive(AbortSignal.timeout(this.#options.timeoutMs));
-    return message === undefined ? undefined : expectMessage(message, 'register-node');
+    return this.#options.channel.receive(['register-node'], AbortSignal.timeout(this.#options.timeoutMs));
   }
 
   async #register(registration: MessageOf<'register-node'>): Promise<ReturnType<Cluster['register']>> {
@@ -118,11 +118,10 @@ export class ExecutorSession {
   async #listen(): Promise<void> {
     const { channel, cluster, logger, name, timeoutMs } = this.#options;
     for (;;) {
-      const message = await channel.receive(AbortSignal.timeout(timeoutMs));
-      if (message === undefined) {
+      const news = await channel.receive(executorNews, AbortSignal.timeout(timeoutMs));
+      if (news === undefined) {
         return;
       }
-      const news = expectMessage(message, 'heartbeat', 'lease-ended', 'usage-report');
       if (news.kind === 'lease-ended') {
         cluster.leaseEnded(name, news.leaseId);
       } else if (news.kind === 'usage-report' && !cluster.report(name, news)) {

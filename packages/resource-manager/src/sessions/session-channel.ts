@@ -2,10 +2,13 @@ import {
   decodeMessage,
   encodeMessage,
   errorFields,
+  expectMessage,
   refusalOf,
   RfaasError,
   type Logger,
   type Message,
+  type MessageKind,
+  type MessageOf,
   type MessagePort,
   type OutgoingMessage,
 } from '@rfaas/core';
@@ -35,10 +38,26 @@ export class SessionChannel {
     }
   }
 
-  /** The next message, or `undefined` once the peer is gone. @throws RfaasError for bytes that are no message */
-  async receive(signal?: AbortSignal): Promise<Message | undefined> {
+  /**
+   * The next message, which must be of one of `kinds`, or `undefined` once the peer is gone. A peer that sends anything
+   * else is told so before this throws.
+   *
+   * @throws RfaasError `RFAAS_ERR_PROTOCOL`, `RFAAS_ERR_VERSION`, or what the peer refused with
+   */
+  async receive<K extends MessageKind>(
+    kinds: readonly K[],
+    signal?: AbortSignal,
+  ): Promise<MessageOf<K> | undefined> {
     const bytes = await this.#channel.receive(signal === undefined ? {} : { signal });
-    return bytes === undefined ? undefined : decodeMessage(bytes);
+    if (bytes === undefined) {
+      return undefined;
+    }
+    try {
+      return expectMessage(decodeMessage(bytes), ...kinds);
+    } catch (error) {
+      await this.refuse(error);
+      throw error;
+    }
   }
 
   /** Answers a request without keeping those behind it waiting; what `answer` throws is sent as a refusal. */

@@ -13,7 +13,9 @@ async function readWord(party: Connected, offset: number): Promise<bigint> {
   return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
 }
 
-const unsupported = { code: 'RDMA_ERR_UNSUPPORTED' };
+const unsupported = {
+  code: 'RDMA_ERR_UNSUPPORTED',
+};
 
 /** Runs the body where there are atomics; asserts that they throw where there are none. */
 function withAtomics(body: (stage: Stage) => Promise<void>): (stage: Stage) => Promise<void> {

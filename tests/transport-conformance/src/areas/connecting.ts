@@ -1,5 +1,7 @@
 import { expect } from '@jest/globals';
+
 import { place, received, sent } from '../party.ts';
+
 import type { Scene } from '../scene.ts';
 
 export function connecting({ play }: Scene): void {

@@ -3,7 +3,9 @@ import { createCompletionBatch } from '@rfaas/rdmalib';
 import type { Scene } from '../scene.ts';
 import { createEndpoint, pairOfTransports } from '../transports.ts';
 
-const closed = { code: 'RDMA_ERR_CLOSED' };
+const closed = {
+  code: 'RDMA_ERR_CLOSED',
+};
 const throwsClosed = expect.objectContaining(closed);
 
 export function lifetimes({ test, fixture }: Scene): void {

@@ -1,8 +1,10 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { expect } from '@jest/globals';
 import { RegisteredAllocator } from '@rfaas/rdmalib';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
 import { builtFile } from '../remote-side.ts';
+
 import type { Scene } from '../scene.ts';
 import { pairOfTransports } from '../transports.ts';
 

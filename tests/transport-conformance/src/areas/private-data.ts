@@ -1,5 +1,7 @@
 import { expect } from '@jest/globals';
+
 import { pattern } from '../party.ts';
+
 import type { Scene, Stage } from '../scene.ts';
 
 /** Connects with private data both ways; says what each side saw. */

@@ -3,7 +3,9 @@ import { place, received, sent, type Party } from '../party.ts';
 import type { Scene } from '../scene.ts';
 
 const depth = 8;
-const full = { code: 'RDMA_ERR_QUEUE_FULL' };
+const full = {
+  code: 'RDMA_ERR_QUEUE_FULL',
+};
 
 export function queueLimits({ play }: Scene): void {
   play('a full send queue throws, drops nothing, and has room again afterwards', async ({ pair }) => {

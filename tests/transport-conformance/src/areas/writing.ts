@@ -1,5 +1,7 @@
 import { expect } from '@jest/globals';
+
 import { pattern, place, sameBytes, sent } from '../party.ts';
+
 import type { Scene } from '../scene.ts';
 
 export function writing({ play }: Scene): void {
