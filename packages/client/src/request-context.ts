@@ -23,10 +23,6 @@ export class RequestContext {
   readonly words: Uint32Array;
   readonly #context: InvokeContext;
   readonly #headers: MemoryRegion;
-  /** What the context says of memory now. */
-  #output: OutputBuffer | undefined;
-  #region: MemoryRegion | undefined;
-  #inputBytes = -1;
 
   constructor(loops: NativeLoops, target: RequestTarget) {
     this.#headers = target.domain.allocateMemory({
@@ -53,29 +49,6 @@ export class RequestContext {
     output: OutputBuffer,
   ): void {
     const words = this.words;
-    words[word.invocationId] = invocationId;
-    words[word.functionIndex] = functionIndex;
-    // The fastest invocations use the same buffers again and again.
-    if (output === this.#output && region === this.#region && inputBytes === this.#inputBytes) return;
-    this.#output = output;
-    this.#region = region;
-    this.#inputBytes = inputBytes;
-    this.#describeMemory(region, inputBytes, output);
-  }
-
-  /** A request failed whose reply will never come: the receive that was meant for it is over. */
-  countSpareReceive(): void {
-    this.words[word.spareReceives]! += 1;
-  }
-
-  /** Idempotent. */
-  close(): void {
-    this.#context.close();
-    this.#headers.close();
-  }
-
-  #describeMemory(region: MemoryRegion | undefined, inputBytes: number, output: OutputBuffer): void {
-    const words = this.words;
     let flags = SOLICITED | RESULT_GUARDED;
     if (region === undefined) {
       flags |= IN_PLACE;
@@ -89,7 +62,20 @@ export class RequestContext {
     words[word.resultKey + 1] = output.keyHigh;
     words[word.inputBytes] = inputBytes;
     words[word.resultCapacity] = output.capacity;
+    words[word.invocationId] = invocationId;
+    words[word.functionIndex] = functionIndex;
     words[word.flags] = flags;
+  }
+
+  /** A request failed whose reply will never come: the receive that was meant for it is over. */
+  countSpareReceive(): void {
+    this.words[word.spareReceives]! += 1;
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#context.close();
+    this.#headers.close();
   }
 
   #describeConnection({ domain, endpoint, queue, slotMemory, slots, slotStride }: RequestTarget): void {
