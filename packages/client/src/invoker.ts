@@ -16,6 +16,7 @@ import {
   replyError,
   wrongBuffer,
 } from './invocation-errors.ts';
+import { SignalWatch } from './signal-watch.ts';
 
 /** A function of the package: its name and its index in requests. */
 export interface FunctionEntry {
@@ -34,6 +35,7 @@ export class Invoker {
   readonly #owner: object;
   readonly #scheduler: InvocationScheduler<PendingInvocation>;
   readonly #pump: CompletionPump;
+  readonly #signals = new SignalWatch();
   /** Why nothing can be invoked any more. */
   #end: RfaasError | undefined;
   /** The executor is lost and why is being found out: invocations wait for the answer. */
@@ -119,7 +121,7 @@ export class Invoker {
     const invocation = new PendingInvocation(entry.name, entry.index, input, output);
     invocation.holdBuffers();
     this.#start(invocation);
-    if (!invocation.isSettled) invocation.watch(options, this);
+    if (!invocation.isSettled) invocation.watch(options, this.#signals, this);
     this.#pump.kick();
     return invocation.promise;
   }

@@ -2,6 +2,7 @@ import { invocationStatus } from '@rfaas/core';
 import { deadlinePassed, invocationAborted, replyError } from './invocation-errors.ts';
 import type { InputBuffer, OutputBuffer } from './invocation-buffers.ts';
 import type { InvocationTable } from './invocation-table.ts';
+import type { SignalWatch } from './signal-watch.ts';
 
 /** How a caller may limit and direct an asynchronous invocation. */
 export interface InvokeOptions {
@@ -45,8 +46,7 @@ export class PendingInvocation {
   #reject!: (error: unknown) => void;
   #isSettled = false;
   #timer: NodeJS.Timeout | undefined;
-  #signal: AbortSignal | undefined;
-  #onAbort: (() => void) | undefined;
+  #unwatch: (() => void) | undefined;
 
   constructor(
     functionName: string,
@@ -70,7 +70,7 @@ export class PendingInvocation {
   }
 
   /** Starts the deadline and listens to the signal; `listener` hears when either ends the wait. */
-  watch(options: InvokeOptions, listener: AbandonmentListener): void {
+  watch(options: InvokeOptions, signals: SignalWatch, listener: AbandonmentListener): void {
     const { deadlineMs, signal } = options;
     if (deadlineMs !== undefined && deadlineMs !== Infinity) {
       this.#timer = setTimeout(() => {
@@ -79,12 +79,10 @@ export class PendingInvocation {
       }, deadlineMs);
     }
     if (signal !== undefined) {
-      this.#signal = signal;
-      this.#onAbort = () => {
+      this.#unwatch = signals.watch(signal, () => {
         this.reject(invocationAborted(this.functionName, signal.reason));
         listener.abandoned(this);
-      };
-      signal.addEventListener('abort', this.#onAbort, { once: true });
+      });
     }
   }
 
@@ -135,7 +133,7 @@ export class PendingInvocation {
   #settle(): void {
     this.#isSettled = true;
     clearTimeout(this.#timer);
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#unwatch?.();
   }
 }
 
