@@ -193,7 +193,8 @@ describe('leases', () => {
       for (let count = 0; count < 10; count += 1) executor.invokeSync('echo', bytes('x'));
       await executor.deallocate();
       const usage = await lease.release();
-      expect(usage).toMatchObject({ allocations: 1 });
+      expect(usage).toMatchObject({ allocations: 1, invocations: 10 });
+      expect(usage?.coreNanoseconds).toBeGreaterThan(0);
       expect(await lease.release()).toEqual(usage);
       await expect(lease.allocate({ module })).rejects.toMatchObject({ code: 'RFAAS_ERR_LEASE_TERMINATED' });
     }

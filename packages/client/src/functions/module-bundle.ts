@@ -1,5 +1,5 @@
 import { RfaasError } from '@rfaas/core';
-import { build, type BuildFailure, type BuildResult, type Message } from 'esbuild';
+import type { BuildFailure, BuildResult, Message } from 'esbuild';
 import type { ModuleText } from './function-package.ts';
 
 type Bundle = BuildResult<{ write: false; metafile: true }>;
@@ -24,6 +24,8 @@ export async function bundleModule(module: Required<ModuleText>): Promise<string
 }
 
 async function runEsbuild(module: Required<ModuleText>): Promise<Bundle> {
+  // Only for modules: a client of native libraries starts without it.
+  const { build } = await import('esbuild');
   try {
     return await build({
       stdin: {
