@@ -159,7 +159,7 @@ struct rfaas_serve_context {
   uint32_t failure;
   uint64_t request_output_mapping; /* 0: request_output is in the slot's own output. Else it is in mapped client memory,
                                       and this number names the mapping: the same number, the same memory, for ever */
-  /* Counted by the call, never reset. */
+  /* Counted by the call, never reset. The times may lag behind by 16 JavaScript requests. */
   uint64_t hot_nanoseconds;       /* spinning without work */
   uint64_t execution_nanoseconds; /* inside native functions and their replies, and between RFAAS_SERVE_REQUEST and the
                                      next call */
