@@ -14,6 +14,7 @@ const PARTS = [
   { title: 'Lint', parameters: [tool('eslint/bin/eslint.js'), '--max-warnings', '0', '.'] },
   { title: 'Format', parameters: [tool('prettier/bin/prettier.cjs'), '--check', '--log-level', 'warn', '.'] },
   { title: 'Layering', parameters: ['scripts/check-layering.mjs'] },
+  { title: 'Configuration schemas', parameters: ['scripts/generate-config-schemas.mjs', '--check'] },
   {
     title: 'Format of C',
     program: 'clang-format',

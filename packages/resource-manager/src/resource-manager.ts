@@ -121,7 +121,7 @@ async function startParts(
     nodeUrl: (address, port) => reachableUrl(target, address, port),
     removeNode: async (name) => {
       cluster.removeNode(name);
-      await acceptor.executor(name)?.close();
+      await acceptor.executor(name)?.dismiss();
     },
     logger: logger.child({ component: 'http' }),
   });

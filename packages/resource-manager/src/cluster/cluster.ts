@@ -137,20 +137,21 @@ export class Cluster {
   }
 
   /**
-   * Begins the end of a tenant's lease.
+   * Begins the end of a tenant's lease. One that has ended already, for whatever reason, stays as it is: its tenant
+   * wanted it to be over.
    *
    * @returns whether its node is there to confirm the end; otherwise its resources are free only after its expiry
-   * @throws RfaasError `RFAAS_ERR_LEASE_UNKNOWN` if the tenant has none of this identifier, `RFAAS_ERR_LEASE_TERMINATED`
-   * if it has ended already
+   * @throws RfaasError `RFAAS_ERR_LEASE_UNKNOWN` if the tenant has none of this identifier
    */
   release(tenant: string, leaseId: string): boolean {
     this.usage(tenant, leaseId);
     const record = this.#leases.get(leaseId);
-    if (record === undefined || record.ending !== undefined) {
-      const why = record?.ending ?? 'its node confirmed that';
-      throw new RfaasError('RFAAS_ERR_LEASE_TERMINATED', `lease ${leaseId} has ended already: ${why}`);
+    if (record === undefined) {
+      return false;
     }
-    this.#end(record, 'released');
+    if (record.ending === undefined) {
+      this.#end(record, 'released');
+    }
     return this.#registry.get(record.lease.node)?.state === 'connected';
   }
 

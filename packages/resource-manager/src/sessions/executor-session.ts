@@ -12,6 +12,9 @@ import type { SessionChannel } from './session-channel.ts';
 
 const executorNews = ['heartbeat', 'lease-ended', 'usage-report'] as const;
 
+/** How long a node may take to take what it is told before its connection is closed. */
+const dismissalMs = 1000;
+
 /** What an executor manager's session works with. */
 export interface ExecutorSessionOptions {
   readonly channel: SessionChannel;
@@ -28,6 +31,7 @@ export interface ExecutorSessionOptions {
 /** The connection of one executor manager. */
 export class ExecutorSession {
   readonly #options: ExecutorSessionOptions;
+  readonly #telling = new Set<Promise<void>>();
 
   constructor(options: ExecutorSessionOptions) {
     this.#options = options;
@@ -63,11 +67,16 @@ export class ExecutorSession {
 
   /** Tells the node to end what runs under a lease. */
   async endLease(leaseId: string, reason: LeaseEndReason): Promise<void> {
-    await this.#options.channel.send({ kind: 'lease-end', leaseId, reason });
+    const telling = this.#options.channel.send({ kind: 'lease-end', leaseId, reason });
+    this.#telling.add(telling);
+    await telling.finally(() => this.#telling.delete(telling));
   }
 
-  /** Ends the connection; `serve` returns. */
-  async close(): Promise<void> {
+  /** Ends the connection once the node has what it was told, or does not take it; `serve` returns. */
+  async dismiss(): Promise<void> {
+    const patience = AbortSignal.timeout(dismissalMs);
+    const impatient = new Promise((resolve) => patience.addEventListener('abort', resolve, { once: true }));
+    await Promise.race([Promise.all(this.#telling), impatient]);
     await this.#options.channel.close();
   }
 

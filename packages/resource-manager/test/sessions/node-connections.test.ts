@@ -106,11 +106,14 @@ describe('an executor manager', () => {
     expect(await world.get('/nodes')).toMatchObject([{ name: 'n1', state: 'lost' }]);
   });
 
-  test('is removed over HTTP, with its connection', async () => {
+  test('is removed over HTTP: it is told to end its leases, and its connection is closed', async () => {
     await using world = await TestManager.start();
     await using manager = await world.registeredNode('n1');
+    await using client = (await world.client()).peer;
+    expect(await client.ask(leaseRequest)).toMatchObject({ kind: 'lease-granted' });
     const response = await fetch(new URL('/remove?node=n1', world.manager.httpUrl), { method: 'POST' });
     expect(response.status).toBe(200);
+    expect(await manager.receive()).toMatchObject({ kind: 'lease-end', reason: 'node-removed' });
     expect(await manager.receive()).toBeUndefined();
     expect(await world.get('/nodes')).toEqual([]);
   });
