@@ -47,11 +47,11 @@ struct serve_state {
   uint64_t execution_ticks; /* of all calls */
   uint64_t hot_published;   /* nanoseconds that the context's counters got */
   uint64_t execution_published;
-  uint64_t last_work;       /* ticks: when a function, or the giving of replies, ended */
-  uint64_t handed_over;     /* ticks: when JavaScript was given the request that it runs, or 0 */
-  uint64_t busy;            /* slots whose JavaScript function runs, a bit each */
-  uint64_t repeating;       /* slots whose reply is to be repeated */
-  uint64_t mappings;        /* numbers given out */
+  uint64_t last_work;   /* ticks: when a function, or the giving of replies, ended */
+  uint64_t handed_over; /* ticks: when JavaScript was given the request that it runs, or 0 */
+  uint64_t busy;        /* slots whose JavaScript function runs, a bit each */
+  uint64_t repeating;   /* slots whose reply is to be repeated */
+  uint64_t mappings;    /* numbers given out */
   uint64_t page_bytes;
   uint32_t unpublished;  /* JavaScript requests so far */
   uint32_t pending_next; /* completions that were polled and not handled yet */
