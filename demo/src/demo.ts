@@ -25,6 +25,8 @@ const output = fileURLToPath(new URL('../../demo-output', import.meta.url));
 const HOT_ROUND_TRIPS = 50_000;
 /** Round trips that are timed where the executor sleeps in between. */
 const WARM_ROUND_TRIPS = 500;
+/** How long the executor is left alone before each of those, so that it really sleeps. */
+const WARM_PAUSE_MICROSECONDS = 300;
 
 const started = performance.now();
 const cluster = await LocalCluster.create();
@@ -107,21 +109,31 @@ async function runJavaScript(lease: Lease, module: string): Promise<LatencySampl
 /** The same function on an executor that never spins: every invocation wakes it. */
 async function runWarm(lease: Lease, library: string): Promise<LatencySample> {
   await using executor = await lease.allocate({ library }, { hotTimeout: 0 });
-  return timeEcho(executor, 'warm, native function', WARM_ROUND_TRIPS);
+  return timeEcho(executor, 'warm, native function', WARM_ROUND_TRIPS, WARM_PAUSE_MICROSECONDS);
 }
 
-function timeEcho(executor: Executor, what: string, roundTrips: number): LatencySample {
+function timeEcho(
+  executor: Executor,
+  what: string,
+  roundTrips: number,
+  pauseMicroseconds = 0,
+): LatencySample {
   const echo = executor.function('echo');
   using input = executor.allocateInput(MESSAGE_BYTES);
   using output = executor.allocateOutput(MESSAGE_BYTES);
   const numbers = input.as(Uint32Array);
   let expected = 0;
-  const sample = timeCalls(what, roundTrips, () => {
-    expected = (expected + 1) >>> 0;
-    numbers[0] = expected;
-    echo.invokeSync(input, output);
-    if (output.bytes[0] !== (expected & 0xff)) throw new Error(`${what}: the echo of ${expected} is wrong`);
-  });
+  const sample = timeCalls(
+    what,
+    roundTrips,
+    () => {
+      expected = (expected + 1) >>> 0;
+      numbers[0] = expected;
+      echo.invokeSync(input, output);
+      if (output.bytes[0] !== (expected & 0xff)) throw new Error(`${what}: the echo of ${expected} is wrong`);
+    },
+    pauseMicroseconds,
+  );
   if (Buffer.compare(input.bytes, output.bytes) !== 0) throw new Error(`${what}: the last echo is wrong`);
   return sample;
 }

@@ -9,20 +9,36 @@ export interface LatencySample {
 }
 
 /**
- * Times `count` calls of an operation, after a tenth as many that are not counted. One clock reading lies between two
- * operations, and is part of each time (some 0.05 µs).
+ * Times `count` calls of an operation, after a tenth as many that are not counted. Reading the clock is part of each time
+ * (some 0.05 µs).
+ *
+ * @param pauseMicroseconds how long nothing happens before each call, for what shall be found asleep
  */
-export function timeCalls(what: string, count: number, operation: () => void): LatencySample {
+export function timeCalls(
+  what: string,
+  count: number,
+  operation: () => void,
+  pauseMicroseconds = 0,
+): LatencySample {
   for (let index = 0; index < count / 10; index += 1) operation();
   const microseconds = new Float64Array(count);
   let before = performance.now();
   for (let index = 0; index < count; index += 1) {
+    if (pauseMicroseconds > 0) before = pauseFrom(before, pauseMicroseconds);
     operation();
     const after = performance.now();
     microseconds[index] = (after - before) * 1000;
     before = after;
   }
   return { what, count, p50: percentile(microseconds, 0.5), p99: percentile(microseconds, 0.99) };
+}
+
+/** Stays awake, or the time to wake this process up would be measured, too. Returns the time at its end. */
+function pauseFrom(start: number, pauseMicroseconds: number): number {
+  const end = start + pauseMicroseconds / 1000;
+  let now = performance.now();
+  while (now < end) now = performance.now();
+  return now;
 }
 
 /** The value that a fraction of the samples does not exceed. */
