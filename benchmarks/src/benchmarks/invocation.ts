@@ -5,18 +5,19 @@ import { sample, sampleAfterPauses, sampleAsync } from '../measure/sampling.ts';
 import { LocalNode } from '../programs/local-node.ts';
 import {
   measureCacheLine,
+  measureCopy,
   measureLoops,
   measureTransport,
   nativeFile,
-  runNativeProgram,
 } from '../programs/native-program.ts';
 import { pinThread } from '../programs/processors.ts';
-import { measurement, type Benchmark, type BenchmarkSetting } from './benchmark.ts';
+import { measureAtFloor, measurement, type Benchmark, type BenchmarkSetting } from './benchmark.ts';
 
 /** The module of benchmarks/functions. */
 export const FUNCTIONS_MODULE = join(import.meta.dirname, '../../functions/functions.js');
 
-const WARM_UP = 20_000;
+/** The SDK's code is fully compiled by then. */
+const WARM_UP = 100_000;
 const MEBIBYTE = 1_048_576;
 /** Sleeping and the event loop take microseconds: fewer samples do. */
 const SLOWER = 20;
@@ -30,35 +31,34 @@ export const invocation: Benchmark = {
     'echo through the client SDK and a real executor: hot native, hot JavaScript, promises, warm, and 1 MiB payloads',
   async run(setting) {
     const { processors, count, sizes, progress } = setting;
-    progress.show('cache-line');
-    const measurements: Measurement[] = [await measureCacheLine(processors, count)];
-    measurements.push(await measureTransport(processors, sizes[0] ?? 64, count));
-    measurements.push(await measureLoops(processors, sizes[0] ?? 64, count));
+    progress.show('in C');
+    const measurements: Measurement[] = [
+      await measureCacheLine(processors, count),
+      await measureAtFloor(processors, () => measureTransport(processors, sizes[0] ?? 64, count)),
+      await measureAtFloor(processors, () => measureLoops(processors, sizes[0] ?? 64, count, 'mapped')),
+    ];
+    // Before anything spins on the worker's processor.
+    const largeInC = await measureLargeInC(setting);
     await using node = await LocalNode.start({ processors: [processors[1]] });
     await using client = node.client();
     await using lease = await client.lease({ cores: 1, memoryMiB: 1024 });
+    const library = { library: nativeFile('libbench_functions.so') };
     pinThread([processors[0]]);
-    const facts: Record<string, number> = {};
     {
-      await using native = await lease.allocate(
-        { library: nativeFile('libbench_functions.so') },
-        { hotTimeout: -1 },
-      );
-      for (const bytes of sizes) measurements.push(...hot(native, 'native', bytes, setting));
+      await using native = await lease.allocate(library, { hotTimeout: -1 });
+      for (const bytes of sizes) measurements.push(...(await hot(native, 'native', bytes, setting)));
       measurements.push(await promised(native, sizes[0] ?? 64, setting));
-      Object.assign(facts, await largePayloads(native, setting, measurements));
     }
     {
       await using javascript = await lease.allocate({ module: FUNCTIONS_MODULE }, { hotTimeout: -1 });
-      for (const bytes of sizes) measurements.push(...hot(javascript, 'JavaScript', bytes, setting));
+      for (const bytes of sizes) measurements.push(...(await hot(javascript, 'JavaScript', bytes, setting)));
     }
     {
-      await using warm = await lease.allocate(
-        { library: nativeFile('libbench_functions.so') },
-        { hotTimeout: 0 },
-      );
-      measurements.push(warmInvocation(warm, sizes[0] ?? 64, setting));
+      await using warm = await lease.allocate(library, { hotTimeout: 0 });
+      measurements.push(await warmInvocation(warm, sizes[0] ?? 64, setting));
     }
+    await using native = await lease.allocate(library, { hotTimeout: -1 });
+    const large = await largePayloads(native, largeInC, setting);
     pinThread(processors);
     const settings = {
       transport: 'shm',
@@ -66,58 +66,65 @@ export const invocation: Benchmark = {
       executor: `pinned to processor ${processors[1]}`,
       warmUp: `${WARM_UP} invocations`,
     };
-    return { settings, measurements: relate(measurements), facts };
+    return { settings, measurements: relate([...measurements, ...large.measurements]), facts: large.facts };
   },
 };
 
 /** With buffers of the executor's, and with plain ones that are copied. */
-function hot(
+async function hot(
   executor: Executor,
   kind: string,
   bytes: number,
-  { count, progress }: BenchmarkSetting,
-): Measurement[] {
+  setting: BenchmarkSetting,
+): Promise<Measurement[]> {
   const echo = executor.function('echo');
   using input = executor.allocateInput(bytes);
   using output = executor.allocateOutput(bytes);
   const plain = new Uint8Array(bytes);
-  const samples = Math.max(1000, Math.floor(count / Math.max(1, bytes / 4096)));
-  const run = (name: string, body: () => void): Measurement =>
-    measurement(
-      name,
-      sample(body, { count: samples, warmUp: WARM_UP, onProgress: progress.counting(name, samples) }),
-    );
+  const count = Math.max(1000, Math.floor(setting.count / Math.max(1, bytes / 4096)));
+  const name = `hot ${kind}, ${bytes} B`;
   return [
-    run(`hot ${kind}, ${bytes} B`, () => void echo.invokeSync(input, output)),
-    run(`hot ${kind}, ${bytes} B, plain arrays`, () => void echo.invokeSync(plain)),
+    await timed(name, () => void echo.invokeSync(input, output), { count, warmUp: WARM_UP }, setting),
+    await timed(
+      `${name}, plain arrays`,
+      () => void echo.invokeSync(plain),
+      { count, warmUp: WARM_UP },
+      setting,
+    ),
   ];
+}
+
+async function timed(
+  name: string,
+  body: () => void,
+  { count, warmUp }: { readonly count: number; readonly warmUp: number },
+  { processors, progress }: BenchmarkSetting,
+): Promise<Measurement> {
+  const options = { count, warmUp, onProgress: progress.counting(name, count) };
+  return measureAtFloor(processors, () => measurement(name, sample(body, options)));
 }
 
 async function promised(
   executor: Executor,
   bytes: number,
-  { count, progress }: BenchmarkSetting,
+  { count, processors, progress }: BenchmarkSetting,
 ): Promise<Measurement> {
   const name = `native by promise, ${bytes} B`;
   const echo = executor.function('echo');
   const plain = new Uint8Array(bytes);
   const samples = Math.ceil(count / SLOWER);
-  return measurement(
-    name,
-    await sampleAsync(() => echo.invoke(plain), {
-      count: samples,
-      warmUp: 1000,
-      onProgress: progress.counting(name, samples),
-    }),
+  const options = { count: samples, warmUp: 1000, onProgress: progress.counting(name, samples) };
+  return measureAtFloor(processors, async () =>
+    measurement(name, await sampleAsync(() => echo.invoke(plain), options)),
   );
 }
 
 /** After pauses in which the executor's thread falls asleep. */
-function warmInvocation(
+async function warmInvocation(
   executor: Executor,
   bytes: number,
-  { count, progress }: BenchmarkSetting,
-): Measurement {
+  { count, processors, progress }: BenchmarkSetting,
+): Promise<Measurement> {
   const name = `warm native, ${bytes} B`;
   const echo = executor.function('echo');
   using input = executor.allocateInput(bytes);
@@ -125,36 +132,66 @@ function warmInvocation(
   const samples = Math.min(5000, Math.ceil(count / SLOWER));
   const body = (): void => void echo.invokeSync(input, output);
   const options = { count: samples, warmUp: 100, onProgress: progress.counting(name, samples) };
-  return measurement(name, sampleAfterPauses(body, PAUSE_MS, options));
+  return await measureAtFloor(processors, () =>
+    measurement(name, sampleAfterPauses(body, PAUSE_MS, options)),
+  );
 }
 
-/** A function that copies 1 MiB, against one memcpy: with input and output mapped, and with neither. */
+interface LargeInC {
+  readonly memcpy: Measurement;
+  readonly unmapped: Measurement;
+}
+
+async function measureLargeInC(setting: BenchmarkSetting): Promise<LargeInC> {
+  const { processors } = setting;
+  const count = largeCount(setting);
+  return {
+    memcpy: await measureAtFloor(processors, () => measureCopy(processors[1], MEBIBYTE, count)),
+    unmapped: await measureAtFloor(processors, () => measureLoops(processors, MEBIBYTE, count, 'unmapped')),
+  };
+}
+
+function largeCount({ count }: BenchmarkSetting): number {
+  return Math.max(200, Math.min(5000, Math.floor(count / 100)));
+}
+
+/**
+ * A function that copies 1 MiB, against one memcpy: with input and output mapped; unmapped, where the transport copies
+ * both registered buffers; and with arrays of JavaScript, which are copied once more.
+ */
 async function largePayloads(
   executor: Executor,
-  { processors, count, progress }: BenchmarkSetting,
-  measurements: Measurement[],
-): Promise<Record<string, number>> {
-  const copies = Math.max(200, Math.min(5000, Math.floor(count / 100)));
-  const memcpy = {
-    ...(await runNativeProgram('memory_copy', [processors[1], MEBIBYTE, copies])),
-    name: 'memcpy, 1 MiB',
-  };
+  { memcpy, unmapped }: LargeInC,
+  setting: BenchmarkSetting,
+): Promise<{ measurements: Measurement[]; facts: Record<string, number> }> {
+  const count = largeCount(setting);
+  const times = { count, warmUp: 200 };
   const echo = executor.function('echo');
   const plain = new Uint8Array(MEBIBYTE).fill(1);
   using input = executor.allocateInput(MEBIBYTE);
   using output = executor.allocateOutput(MEBIBYTE);
   input.bytes.set(plain);
-  const run = (name: string, body: () => void): Measurement =>
-    measurement(
-      name,
-      sample(body, { count: copies, warmUp: 200, onProgress: progress.counting(name, copies) }),
-    );
-  const mapped = run('hot native, 1 MiB, mapped', () => void echo.invokeSync(input, output));
-  const copied = run('hot native, 1 MiB, copied', () => void echo.invokeSync(plain, output));
-  const returned = run('hot native, 1 MiB, copied both ways', () => void echo.invokeSync(plain));
-  measurements.push(memcpy, mapped, copied, returned);
-  return {
-    'mapped 1 MiB / memcpy': Math.round((mapped.p50 / memcpy.p50) * 100) / 100,
-    'copied 1 MiB / memcpy': Math.round((returned.p50 / memcpy.p50) * 100) / 100,
-  };
+  const mapped = await timed(
+    'hot native, 1 MiB, mapped',
+    () => void echo.invokeSync(input, output),
+    times,
+    setting,
+  );
+  const plainInput = await timed(
+    'hot native, 1 MiB, plain input',
+    () => void echo.invokeSync(plain, output),
+    times,
+    setting,
+  );
+  const plainBoth = await timed(
+    'hot native, 1 MiB, plain arrays',
+    () => void echo.invokeSync(plain),
+    times,
+    setting,
+  );
+  const others = { mapped, unmapped, 'plain input': plainInput, 'plain arrays': plainBoth };
+  const facts = Object.entries(others).map(
+    ([name, { p50 }]) => [`1 MiB ${name} / memcpy`, Math.round((p50 / memcpy.p50) * 100) / 100] as const,
+  );
+  return { measurements: [memcpy, ...Object.values(others)], facts: Object.fromEntries(facts) };
 }

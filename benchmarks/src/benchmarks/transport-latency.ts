@@ -8,7 +8,7 @@ import { sample } from '../measure/sampling.ts';
 import { measureCacheLine, measureTransport } from '../programs/native-program.ts';
 import { pinThread } from '../programs/processors.ts';
 import { TransportSide } from '../programs/transport-side.ts';
-import { measurement, type Benchmark, type BenchmarkSetting } from './benchmark.ts';
+import { measureAtFloor, measurement, type Benchmark, type BenchmarkSetting } from './benchmark.ts';
 
 const WARM_UP = 20_000;
 
@@ -23,7 +23,7 @@ export const transportLatency: Benchmark = {
     const measurements = [await measureCacheLine(processors, count)];
     for (const bytes of sizes) {
       progress.show(`transport in C, ${bytes} B`);
-      measurements.push(await measureTransport(processors, bytes, count));
+      measurements.push(await measureAtFloor(processors, () => measureTransport(processors, bytes, count)));
       measurements.push(await fromTypeScript(setting, bytes));
     }
     const settings = { transport: 'shm', processors, warmUp: `${WARM_UP} round trips`, inline: true };
@@ -59,10 +59,8 @@ async function fromTypeScript(
       side.repost();
       if (!side.awaitWrite()) throw new Error('the peer of the ping-pong ended');
     };
-    return measurement(
-      name,
-      sample(roundTrip, { count, warmUp: WARM_UP, onProgress: progress.counting(name, count) }),
-    );
+    const options = { count, warmUp: WARM_UP, onProgress: progress.counting(name, count) };
+    return await measureAtFloor(processors, () => measurement(name, sample(roundTrip, options)));
   } finally {
     pinThread(processors);
     peer.kill('SIGTERM');

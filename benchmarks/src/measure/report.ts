@@ -9,7 +9,9 @@ export interface Measurement extends Summary {
   readonly name: string;
   /** Nanoseconds of each sample that are the clock's own. */
   readonly clock: number;
-  /** Times the bare cache-line bounce of the same session: medians, each without its clock's own time. */
+  /** The bare cache-line bounce right before and after, in nanoseconds without the clock; see {@link timesCacheLine}. */
+  readonly cacheLine?: number | undefined;
+  /** Times the bare cache-line bounce around it, else of the same session: medians, each without its clock's own time. */
   readonly timesCacheLine?: number | undefined;
   /** Times the raw round trip of the same transport in the same session, likewise. */
   readonly timesTransport?: number | undefined;
@@ -33,12 +35,18 @@ export function relate(measurements: readonly Measurement[]): Measurement[] {
   const transport = measurements.find((each) => each.name.startsWith('transport'));
   return measurements.map((each) => ({
     ...each,
-    timesCacheLine: floor === undefined ? undefined : net(each) / net(floor),
+    timesCacheLine: timesFloor(each, floor),
     timesTransport: transport === undefined ? undefined : net(each) / net(transport),
   }));
 }
 
-function net({ p50, clock }: Measurement): number {
+function timesFloor(each: Measurement, floor: Measurement | undefined): number | undefined {
+  const nanoseconds = each.cacheLine ?? (floor === undefined ? undefined : net(floor));
+  return nanoseconds === undefined ? undefined : net(each) / nanoseconds;
+}
+
+/** The median without the clock's own time. */
+export function net({ p50, clock }: Pick<Measurement, 'p50' | 'clock'>): number {
   return p50 - clock;
 }
 
@@ -65,11 +73,24 @@ export function writeReport(report: Report, directory: string): string {
 }
 
 function table(measurements: readonly Measurement[]): string[] {
-  const header = ['', 'clock', 'p50', 'p90', 'p99', 'p99.9', 'max', 'count', 'x cache line', 'x transport'];
+  const header = [
+    '',
+    'clock',
+    'p50',
+    'p90',
+    'p99',
+    'p99.9',
+    'max',
+    'count',
+    'cache line',
+    'x cache line',
+    'x transport',
+  ];
   const rows = measurements.map((each) => [
     each.name,
     ...[each.clock, each.p50, each.p90, each.p99, each.p999, each.max].map(formatDuration),
     String(each.count),
+    each.cacheLine === undefined ? '-' : formatDuration(each.cacheLine),
     formatRatio(each.timesCacheLine),
     formatRatio(each.timesTransport),
   ]);

@@ -20,10 +20,20 @@ const PROGRESS_INTERVAL = 65_536;
  * sample contains one look at the clock (see {@link clockCost}).
  */
 export function sample(body: () => void, { count, warmUp, onProgress }: SamplingOptions): Float64Array {
-  for (let i = 0; i < warmUp; i++) body();
+  // The loop is warmed up, too: its first thousands of rounds are interpreted.
+  fill(new Float64Array(warmUp), body, undefined);
   const samples = new Float64Array(count);
+  fill(samples, body, onProgress);
+  return samples;
+}
+
+function fill(
+  samples: Float64Array,
+  body: () => void,
+  onProgress: ((done: number) => void) | undefined,
+): void {
   let before = hrtime();
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < samples.length; i++) {
     body();
     const now = hrtime();
     samples[i] = (now[0] - before[0]) * NANOSECONDS + (now[1] - before[1]);
@@ -33,7 +43,6 @@ export function sample(body: () => void, { count, warmUp, onProgress }: Sampling
       before = hrtime();
     }
   }
-  return samples;
 }
 
 /** Times runs that begin only after a pause, in which nothing is done: how long waking up takes. */

@@ -48,19 +48,25 @@ export async function measureTransport(
   return { ...measured, name: `transport, C, ${bytes} B` };
 }
 
-/** A whole hot invocation in C: both loops, no SDK. */
+/** A whole hot invocation in C: both loops, no SDK. The input is copied; `mapped`: the output is not. */
 export async function measureLoops(
   processors: readonly [number, number],
   bytes: number,
   count: number,
+  output: 'mapped' | 'unmapped',
 ): Promise<Measurement> {
-  const library = nativeFile('librdmalib_shm.so');
-  const measured = await runNativeProgram('invocation_latency', [
-    library,
-    ...processors,
-    bytes,
-    count,
-    'mapped',
-  ]);
-  return { ...measured, name: `both loops, C, ${bytes} B` };
+  const parameters = [nativeFile('librdmalib_shm.so'), ...processors, bytes, count];
+  const measured = await runNativeProgram(
+    'invocation_latency',
+    output === 'mapped' ? [...parameters, 'mapped'] : parameters,
+  );
+  return { ...measured, name: `both loops, C, ${bytes} B, ${output}` };
+}
+
+/** One memcpy. */
+export async function measureCopy(processor: number, bytes: number, count: number): Promise<Measurement> {
+  return {
+    ...(await runNativeProgram('memory_copy', [processor, bytes, count])),
+    name: `memcpy, ${bytes} B`,
+  };
 }
