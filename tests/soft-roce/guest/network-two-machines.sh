@@ -1,4 +1,4 @@
-#One Soft - RoCE device on a cable to the other machine.SOFT_ROCE_ADDRESSES begins with the own address.
+# One Soft-RoCE device on a cable to the other machine. SOFT_ROCE_ADDRESSES begins with the own address.
 other=$((3 - MACHINE))
 card=$(basename "$(dirname "$(grep -l "52:54:00:00:00:0$MACHINE" /sys/class/net/*/address)")")
 ip link set "$card" down
