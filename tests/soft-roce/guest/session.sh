@@ -8,6 +8,8 @@ ulimit -n 65536
 # udev is not here to make the device nodes' folder readable; the nodes have their modes from the kernel.
 chmod 755 /dev/infiniband 2>/dev/null
 ln -sf /proc/self/fd /dev/fd
+# Addresses are to be there at once: a device's table of them must not change under the first connections.
+for each in all default; do echo 0 >"/proc/sys/net/ipv6/conf/$each/accept_dad"; done
 ip link set lo up
 # rxe works in softirqs. A thread that spins on a queue would keep ksoftirqd waiting for up to 4 ms.
 for thread in $(pgrep ksoftirqd); do chrt -f -p 1 "$thread"; done

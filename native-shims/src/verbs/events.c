@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Events: a list under the lock, and an eventfd that is readable while the list has some. */
+#include "internal.h"
+
+#include <string.h>
+#include <unistd.h>
+
+void verbs_event_init(struct verbs_event_node *node) {
+  memset(node, 0, sizeof *node);
+  shim_list_init(&node->link);
+}
+
+static void set_readable(struct shim_domain *domain) {
+  uint64_t one = 1;
+  /* Only a full counter could refuse, and that one is readable. */
+  ssize_t written = write(domain->event_fd, &one, sizeof one);
+  (void)written;
+}
+
+static void clear_readable(struct shim_domain *domain) {
+  uint64_t count;
+  /* EAGAIN: it was not readable. */
+  ssize_t bytes = read(domain->event_fd, &count, sizeof count);
+  (void)bytes;
+}
+
+void verbs_event_push(struct shim_domain *domain, struct verbs_event_node *node) {
+  if (!shim_list_is_empty(&node->link))
+    return;
+  bool first = shim_list_is_empty(&domain->events);
+  shim_list_append(&domain->events, &node->link);
+  if (first)
+    set_readable(domain);
+}
+
+void verbs_event_drop(struct shim_domain *domain, struct verbs_event_node *node) {
+  if (shim_list_is_empty(&node->link))
+    return;
+  shim_list_remove(&node->link);
+  if (shim_list_is_empty(&domain->events))
+    clear_readable(domain);
+}
+
+int shim_domain_event_fd(struct shim_domain *domain) {
+  return domain->event_fd;
+}
+
+int shim_domain_next_event(struct shim_domain *domain, struct shim_event *event) {
+  verbs_lock(domain);
+  if (shim_list_is_empty(&domain->events)) {
+    clear_readable(domain);
+    verbs_unlock(domain);
+    return 0;
+  }
+  struct verbs_event_node *node = SHIM_CONTAINER(domain->events.next, struct verbs_event_node, link);
+  *event = node->event;
+  if (node->text[0] != '\0')
+    (void)shim_fail(0, "%s", node->text);
+  verbs_event_drop(domain, node);
+  verbs_unlock(domain);
+  return 1;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Waiting for completions: spinning, sleeping, and owing the event loop an event.
+ *
+ * The device is asked for an event, the queue is polled once more, and only then a thread sleeps or an event is owed:
+ * what completes in between is found by that poll, what completes later makes the event.
+ */
+#define _GNU_SOURCE
+#include "../common/clock.h"
+#include "internal.h"
+#include "poll-queue.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define FREE_SPINS 16u     /* before the clock is read for the first time */
+#define SPINS_PER_CLOCK 8u /* between two readings */
+
+void verbs_queue_give_event(struct shim_queue *queue) {
+  if (!queue->owed)
+    return;
+  queue->owed = false;
+  verbs_event_push(queue->domain, &queue->readable);
+}
+
+void verbs_queue_wake(struct shim_queue *queue, uint32_t notices) {
+  (void)__atomic_fetch_or(&queue->notices, notices, __ATOMIC_SEQ_CST);
+  if (__atomic_load_n(&queue->sleeping, __ATOMIC_SEQ_CST) != 0) {
+    uint64_t one = 1;
+    /* Only a full counter could refuse, and that one wakes too. */
+    ssize_t written = write(queue->wake_fd, &one, sizeof one);
+    (void)written;
+  }
+  verbs_queue_give_event(queue);
+}
+
+int shim_queue_interrupt(struct shim_queue *queue) {
+  struct shim_domain *domain = queue->domain;
+  verbs_lock(domain);
+  verbs_queue_wake(queue, VERBS_NOTICE_INTERRUPT);
+  verbs_unlock(domain);
+  return 0;
+}
+
+static bool is_noticed(const struct shim_queue *queue) {
+  return __atomic_load_n(&queue->notices, __ATOMIC_SEQ_CST) != 0;
+}
+
+/* Takes the notices of `mask` that are there. */
+static bool take_notice(struct shim_queue *queue, uint32_t mask) {
+  if ((__atomic_load_n(&queue->notices, __ATOMIC_SEQ_CST) & mask) == 0)
+    return false;
+  (void)__atomic_fetch_and(&queue->notices, ~mask, __ATOMIC_SEQ_CST);
+  return true;
+}
+
+static bool take_event(struct shim_queue *queue) {
+  struct ibv_cq *cq;
+  void *context;
+  if (ibv_get_cq_event(queue->channel, &cq, &context) != 0)
+    return false;
+  ibv_ack_cq_events(cq, 1);
+  queue->notified = false;
+  return true;
+}
+
+/* With the lock held. An event that nobody took yet is taken, so that at most one waits in the channel. */
+static void ask_device(struct shim_queue *queue) {
+  if (queue->notified)
+    (void)take_event(queue);
+  if (!queue->notified)
+    queue->notified = ibv_req_notify_cq(queue->cq, queue->solicited_only) == 0;
+}
+
+static void watch(struct shim_queue *queue, bool on) {
+  struct epoll_event event = {.events = EPOLLONESHOT | (on ? (uint32_t)EPOLLIN : 0u), .data.u64 = queue->id};
+  queue->watched = on;
+  (void)epoll_ctl(queue->domain->epoll, EPOLL_CTL_MOD, queue->channel->fd, &event);
+}
+
+void verbs_channel_readable(struct shim_domain *domain, uint32_t queue_id) {
+  for (struct shim_list *node = domain->queues.next; node != &domain->queues; node = node->next) {
+    struct shim_queue *queue = SHIM_CONTAINER(node, struct shim_queue, link);
+    if (queue->id != queue_id || !queue->watched)
+      continue;
+    bool taken = take_event(queue);
+    watch(queue, !taken);
+    if (taken)
+      verbs_queue_give_event(queue);
+    return;
+  }
+}
+
+int shim_queue_arm(struct shim_queue *queue) {
+  struct shim_domain *domain = queue->domain;
+  verbs_lock(domain);
+  ask_device(queue);
+  verbs_unlock(domain);
+  verbs_queue_reap(queue);
+  verbs_lock(domain);
+  bool some = queue->pending_count > 0 || take_notice(queue, VERBS_NOTICE_INTERRUPT | VERBS_NOTICE_STATE);
+  if (!some) {
+    queue->owed = true;
+    if (!queue->watched)
+      watch(queue, true);
+  }
+  verbs_unlock(domain);
+  return some ? 1 : 0;
+}
+
+/* Up to `spins` looks: completions taken, 0 for none, -1 after an interrupt. */
+static int spin_some(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity, uint32_t spins) {
+  for (uint32_t i = 0; i < spins; i++) {
+    int taken = verbs_poll(queue, completions, capacity);
+    if (taken != 0)
+      return taken;
+    if (__builtin_expect(__atomic_load_n(&queue->notices, __ATOMIC_RELAXED) & VERBS_NOTICE_INTERRUPT, 0) &&
+        take_notice(queue, VERBS_NOTICE_INTERRUPT))
+      return -1;
+    shim_pause();
+  }
+  return 0;
+}
+
+int shim_queue_spin(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity,
+                    uint32_t microseconds) {
+  int taken = spin_some(queue, completions, capacity, microseconds == 0 ? 1u : FREE_SPINS);
+  if (taken != 0 || microseconds == 0)
+    return taken < 0 ? 0 : taken;
+  uint64_t deadline = shim_now() + (uint64_t)microseconds * 1000u;
+  do {
+    taken = spin_some(queue, completions, capacity, SPINS_PER_CLOCK);
+    if (taken != 0)
+      return taken < 0 ? 0 : taken;
+  } while (shim_now() < deadline);
+  return 0;
+}
+
+static void sleep_until_event(struct shim_queue *queue, uint64_t nanoseconds) {
+  struct pollfd descriptors[] = {{.fd = queue->channel->fd, .events = POLLIN},
+                                 {.fd = queue->wake_fd, .events = POLLIN}};
+  struct timespec limit = {.tv_sec = (time_t)(nanoseconds / 1000000000u), .tv_nsec = (long)(nanoseconds % 1000000000u)};
+  if (ppoll(descriptors, 2, nanoseconds == UINT64_MAX ? NULL : &limit, NULL) <= 0 || descriptors[1].revents == 0)
+    return;
+  uint64_t count;
+  ssize_t bytes = read(queue->wake_fd, &count, sizeof count);
+  (void)bytes;
+}
+
+/* One sleep: completions taken by the poll before it. */
+static int sleep_once(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity,
+                      uint64_t nanoseconds) {
+  struct shim_domain *domain = queue->domain;
+  __atomic_store_n(&queue->sleeping, 1, __ATOMIC_SEQ_CST);
+  verbs_lock(domain);
+  if (queue->watched)
+    watch(queue, false);
+  ask_device(queue);
+  verbs_unlock(domain);
+  int taken = verbs_poll(queue, completions, capacity);
+  if (taken == 0 && !is_noticed(queue))
+    sleep_until_event(queue, nanoseconds);
+  __atomic_store_n(&queue->sleeping, 0, __ATOMIC_SEQ_CST);
+  return taken;
+}
+
+static int block(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity,
+                 int32_t milliseconds) {
+  uint64_t deadline = UINT64_MAX;
+  if (milliseconds >= 0)
+    deadline = shim_now() + (uint64_t)milliseconds * SHIM_NANOSECONDS_PER_MILLISECOND;
+  int taken = 0;
+  for (;;) {
+    if (taken == 0)
+      taken = verbs_poll(queue, completions, capacity);
+    if (taken != 0 || take_notice(queue, VERBS_NOTICE_INTERRUPT | VERBS_NOTICE_STATE))
+      return taken;
+    uint64_t now = milliseconds >= 0 ? shim_now() : 0;
+    if (now >= deadline)
+      return 0;
+    taken = sleep_once(queue, completions, capacity, deadline == UINT64_MAX ? UINT64_MAX : deadline - now);
+  }
+}
+
+int shim_queue_block(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity,
+                     int32_t milliseconds) {
+  int taken = block(queue, completions, capacity, milliseconds);
+  if (__builtin_expect(__atomic_load_n(&queue->owed, __ATOMIC_RELAXED), 0)) {
+    /* The sleep may have taken the event that an event loop waits for. */
+    verbs_lock(queue->domain);
+    verbs_queue_give_event(queue);
+    verbs_unlock(queue->domain);
+  }
+  return taken;
+}
