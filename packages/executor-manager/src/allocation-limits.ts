@@ -14,26 +14,37 @@ const largestPackageBytes = 1024 * mebibyte;
  */
 export function checkAllocationLimits(request: Allocate): void {
   const { slots, inputBytes, outputBytes, packageBytes, hotTimeoutMs, memoryMiB } = request;
-  require(slots >= 1 &&
-    slots <= maxSlots &&
-    (slots & (slots - 1)) === 0, `${slots} slots: a power of two up to ${maxSlots} is needed`);
-  require(inputBytes <=
-    longestPayload, `inputs of ${inputBytes} bytes: at most ${longestPayload} are possible`);
-  require(outputBytes <=
-    longestPayload, `outputs of ${outputBytes} bytes: at most ${longestPayload} are possible`);
-  require(hotTimeoutMs >=
-    -1, `a hot timeout of ${hotTimeoutMs} ms: -1 (always hot), 0 (never) or more is needed`);
-  require(packageBytes >= 1, 'an empty function package');
-  require(packageBytes <=
-    largestPackageBytes, `a function package of ${packageBytes} bytes: at most ${largestPackageBytes} are possible`);
+  check(
+    slots >= 1 && slots <= maxSlots && (slots & (slots - 1)) === 0,
+    `${slots} slots: a power of two up to ${maxSlots} is needed`,
+  );
+  check(
+    inputBytes <= longestPayload,
+    `inputs of ${inputBytes} bytes: at most ${longestPayload} are possible`,
+  );
+  check(
+    outputBytes <= longestPayload,
+    `outputs of ${outputBytes} bytes: at most ${longestPayload} are possible`,
+  );
+  check(
+    hotTimeoutMs >= -1,
+    `a hot timeout of ${hotTimeoutMs} ms: -1 (always hot), 0 (never) or more is needed`,
+  );
+  check(packageBytes >= 1, 'an empty function package');
+  check(
+    packageBytes <= largestPackageBytes,
+    `a function package of ${packageBytes} bytes: at most ${largestPackageBytes} are possible`,
+  );
   const buffers = request.cores * slots * (slotStride(inputBytes) + outputBytes);
   const room = memoryMiB === 0 ? unleasedBufferBytes : memoryMiB * mebibyte;
-  require(buffers <=
-    room, `${slots} slots on ${request.cores} threads for inputs of ${inputBytes} and outputs of ${outputBytes} bytes take ` +
-    `${Math.ceil(buffers / mebibyte)} MiB, the allocation has ${Math.floor(room / mebibyte)}`);
+  check(
+    buffers <= room,
+    `${slots} slots on ${request.cores} threads for inputs of ${inputBytes} and outputs of ${outputBytes} bytes take ` +
+      `${Math.ceil(buffers / mebibyte)} MiB, the allocation has ${Math.floor(room / mebibyte)}`,
+  );
 }
 
-function require(condition: boolean, problem: string): void {
+function check(condition: boolean, problem: string): void {
   if (!condition) {
     throw new RfaasError('RFAAS_ERR_USAGE', `cannot allocate an executor with ${problem}`);
   }
