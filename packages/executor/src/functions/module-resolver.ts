@@ -1,7 +1,7 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { basename, dirname, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { resolve as resolveImport } from 'import-meta-resolve';
 
 /** Turns what a module imports into something that can be imported from anywhere. */
@@ -40,23 +40,31 @@ export class ModulesDirectoryResolver implements ModuleResolver {
       );
     }
     // Looked for here and not left to Node, which would go on in the directories above.
-    if (!existsSync(join(directory, 'node_modules', name))) {
+    const folder = join(directory, 'node_modules', name);
+    if (!existsSync(folder)) {
       throw new Error(
         `cannot import ${JSON.stringify(specifier)}: this node's modules directory has no package "${name}"; ` +
           'ask for it to be installed there, or bundle it into the module',
       );
     }
-    try {
-      return resolveImport(specifier, pathToFileURL(join(directory, 'rfaas-function.js')).href);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(
-        `cannot import ${JSON.stringify(specifier)} from this node's modules directory: ${reason}`,
-        {
-          cause: error,
-        },
-      );
+    const url = resolveFrom(directory, specifier);
+    // "name/../.." resolves to something else than the package that it names.
+    if (!fileURLToPath(url).startsWith(realpathSync(folder) + sep)) {
+      throw new Error(`cannot import ${JSON.stringify(specifier)}: it leads out of package "${name}"`);
     }
+    return url;
+  }
+}
+
+function resolveFrom(directory: string, specifier: string): string {
+  try {
+    return resolveImport(specifier, pathToFileURL(join(directory, 'rfaas-function.js')).href);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `cannot import ${JSON.stringify(specifier)} from this node's modules directory: ${reason}`,
+      { cause: error },
+    );
   }
 }
 
