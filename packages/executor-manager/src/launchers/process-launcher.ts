@@ -109,7 +109,7 @@ class ProcessHandle implements ExecutorHandle {
       process.kill(-this.pid, 'SIGKILL');
     } catch (error) {
       // ESRCH: nobody of the group is left, which is what was wanted.
-      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') {
         throw error;
       }
     }

@@ -1,0 +1,44 @@
+import type { ExecutorAssignment } from '@rfaas/core';
+import type { ProcessExit } from '../src/allocation-outcome.ts';
+import type { ExecutorHandle, ExecutorLauncher } from '../src/launchers/executor-launcher.ts';
+
+/** An executor that is played by a test. */
+export class PlayedExecutor implements ExecutorHandle {
+  readonly pid = 4711;
+  readonly exited: Promise<ProcessExit>;
+  readonly assignment: ExecutorAssignment;
+  kills = 0;
+  #exit: (exit: ProcessExit) => void = () => undefined;
+
+  constructor(assignment: ExecutorAssignment) {
+    this.assignment = assignment;
+    this.exited = new Promise((resolve) => {
+      this.#exit = resolve;
+    });
+  }
+
+  /** The process ends. */
+  exit(code: number | null, signal: NodeJS.Signals | null = null): void {
+    this.#exit({ code, signal });
+  }
+
+  lastOutput(): string {
+    return '';
+  }
+
+  kill(): void {
+    this.kills += 1;
+    this.exit(null, 'SIGKILL');
+  }
+}
+
+/** Starts nothing, and keeps what it was asked to start. */
+export class PlayedLauncher implements ExecutorLauncher {
+  readonly executors: PlayedExecutor[] = [];
+
+  launch(assignment: ExecutorAssignment): PlayedExecutor {
+    const executor = new PlayedExecutor(assignment);
+    this.executors.push(executor);
+    return executor;
+  }
+}
