@@ -1,17 +1,21 @@
 import { InvalidArgumentError, RdmaError } from '../errors.ts';
 import { openShmTransport } from '../shm/shm-transport.ts';
+import { openVerbsTransport } from '../verbs/verbs-transport.ts';
 import type { Transport } from './transport.ts';
 import { formatTransportUrl, parseTransportUrl, type TransportUrl } from './transport-url.ts';
 
 /**
- * Opens the transport that a URL names and checks that it works here. Host and port play no part: pass them to
- * `connect` and `listen`. A worker thread opens its own. Throws RdmaError.
+ * Opens the transport that a URL names and checks that it works here. Host and port are passed to
+ * `connect` and `listen`; here the host only helps verbs to find its device. A worker thread opens its own. Throws RdmaError.
  */
 export function openTransport(url: string | TransportUrl): Transport {
   const parsed = typeof url === 'string' ? parseTransportUrl(url) : url;
   requireOneLine(parsed);
   if (parsed.kind === 'shm') {
     return openShmTransport(parsed.options);
+  }
+  if (parsed.kind === 'verbs') {
+    return openVerbsTransport(parsed);
   }
   throw new RdmaError(
     'RDMA_ERR_LIBRARY_NOT_FOUND',

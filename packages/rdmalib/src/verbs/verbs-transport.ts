@@ -1,0 +1,42 @@
+import { RdmaError } from '../errors.ts';
+import { findNativeLibrary } from '../native/find-native-library.ts';
+import { NativeTransport } from '../native/native-transport.ts';
+import { Shim } from '../native/shim.ts';
+import type { TransportUrl } from '../transport/transport-url.ts';
+import type { Transport } from '../transport/transport.ts';
+
+/** Hosts that stand for every address, and so for no device. */
+const anywhere = new Set(['', '0.0.0.0', '::']);
+
+/**
+ * RDMA over InfiniBand, RoCE or Soft-RoCE, through libibverbs and librdmacm. Options: `device` and its `port`, `source` (an own
+ * address), `route` (an address on the way to which the device lies); `ack_timeout`, `retry_count`, `rnr_retry` and `min_rnr_timer` as the
+ * InfiniBand specification codes them. Without a device, a source and a route the URL's host finds the device.
+ */
+export function openVerbsTransport(url: TransportUrl): Transport {
+  return new NativeTransport(loadVerbs(), verbsOptions(url));
+}
+
+/** The lines of `key=value` that the native library takes. */
+export function verbsOptions(url: TransportUrl): string {
+  const chosen = ['device', 'source', 'route'].some((key) => Object.hasOwn(url.options, key));
+  const options = chosen || anywhere.has(url.host) ? url.options : { ...url.options, route: url.host };
+  return Object.entries(options)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('');
+}
+
+function loadVerbs(): Shim {
+  try {
+    return new Shim('verbs', findNativeLibrary('librdmalib_verbs.so'));
+  } catch (error) {
+    throw new RdmaError(
+      'RDMA_ERR_LIBRARY_NOT_FOUND',
+      'verbs needs libibverbs, librdmacm and the native library that is built on them. Debian: apt-get install ' +
+        'ibverbs-providers librdmacm1, and to build it libibverbs-dev librdmacm-dev. ' +
+        (error instanceof Error ? error.message : String(error)),
+      { operation: 'openTransport', transport: 'verbs' },
+      { cause: error },
+    );
+  }
+}
