@@ -104,6 +104,7 @@ static void free_domain(struct shim_domain *domain) {
   close_if_open(domain->epoll);
   close_if_open(domain->control);
   close_if_open(domain->event_fd);
+  close_if_open(domain->event_writer);
   (void)pthread_mutex_destroy(&domain->lock);
   free(domain->table);
   free(domain);
@@ -124,9 +125,12 @@ static void prepare_forks(void) {
 static int open_descriptors(struct shim_domain *domain) {
   domain->epoll = epoll_create1(EPOLL_CLOEXEC);
   domain->control = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  domain->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (domain->epoll < 0 || domain->control < 0 || domain->event_fd < 0)
-    return shim_fail(errno, "cannot open a verbs domain (epoll and eventfd: %s)%s", shim_errno_name(errno),
+  int events[2] = {-1, -1};
+  int piped = pipe2(events, O_CLOEXEC | O_NONBLOCK);
+  domain->event_fd = events[0];
+  domain->event_writer = events[1];
+  if (domain->epoll < 0 || domain->control < 0 || piped < 0)
+    return shim_fail(errno, "cannot open a verbs domain (epoll, eventfd and pipe: %s)%s", shim_errno_name(errno),
                      errno == EMFILE ? "; descriptors are exhausted, raise \"ulimit -n\"" : "");
   domain->channel = rdma_create_event_channel();
   if (domain->channel == NULL)
@@ -145,7 +149,7 @@ int shim_domain_open(const char *options, struct shim_domain **opened) {
   if (domain == NULL)
     return shim_fail(ENOMEM, "no memory for a verbs domain");
   (void)pthread_mutex_init(&domain->lock, NULL);
-  domain->epoll = domain->control = domain->event_fd = -1;
+  domain->epoll = domain->control = domain->event_fd = domain->event_writer = -1;
   struct shim_list *lists[] = {&domain->events,    &domain->regions,   &domain->queues,
                                &domain->endpoints, &domain->listeners, &domain->requests};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)

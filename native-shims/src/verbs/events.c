@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Events: a list under the lock, and an eventfd that is readable while the list has some. */
+/*
+ * Events: a list under the lock, and a pipe that is readable while the list has some and nobody took its byte. An event
+ * loop may take the byte; it then asks for events until there are none.
+ */
 #include "internal.h"
 
 #include <string.h>
@@ -11,16 +14,16 @@ void verbs_event_init(struct verbs_event_node *node) {
 }
 
 static void set_readable(struct shim_domain *domain) {
-  uint64_t one = 1;
-  /* Only a full counter could refuse, and that one is readable. */
-  ssize_t written = write(domain->event_fd, &one, sizeof one);
+  uint8_t one = 1;
+  /* Only a full pipe could refuse, and that one is readable. */
+  ssize_t written = write(domain->event_writer, &one, sizeof one);
   (void)written;
 }
 
 static void clear_readable(struct shim_domain *domain) {
-  uint64_t count;
-  /* EAGAIN: it was not readable. */
-  ssize_t bytes = read(domain->event_fd, &count, sizeof count);
+  uint8_t one;
+  /* EAGAIN: somebody took it. */
+  ssize_t bytes = read(domain->event_fd, &one, sizeof one);
   (void)bytes;
 }
 

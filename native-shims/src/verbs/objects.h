@@ -59,8 +59,9 @@ struct shim_domain {
   pthread_mutex_t lock;
   struct verbs_options options;
   int epoll;
-  int control;   /* eventfd that makes the bridge look at `stopping` and deadlines anew */
-  int event_fd;  /* readable while `events` has some */
+  int control;  /* eventfd that makes the bridge look at `stopping` and deadlines anew */
+  int event_fd; /* pipe: readable while `events` has some */
+  int event_writer;
   bool stopping; /* (lock) */
   pthread_t bridge;
   struct rdma_event_channel *channel;

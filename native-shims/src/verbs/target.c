@@ -8,7 +8,7 @@
 #define MAX_TARGETS 65536u
 
 static bool is_same(const struct verbs_target *target, const struct shim_remote *remote) {
-  return target->rkey == remote->rkey && target->address == remote->address && target->length == remote->length;
+  return target->rkey == remote->rkey && target->address == remote->address;
 }
 
 static int add(struct shim_endpoint *endpoint, const struct shim_remote *remote) {
@@ -41,8 +41,11 @@ int shim_endpoint_resolve(struct shim_endpoint *endpoint, const struct shim_remo
     return shim_fail(ERANGE, "resolving remote memory: %llu bytes at 0x%llx do not exist",
                      (unsigned long long)remote->length, (unsigned long long)remote->address);
   for (uint32_t i = endpoint->target_count; i-- > 0;)
-    if (is_same(&endpoint->targets[i], remote))
+    if (is_same(&endpoint->targets[i], remote)) {
+      if (remote->length > endpoint->targets[i].length)
+        endpoint->targets[i].length = remote->length;
       return (int)i;
+    }
   return add(endpoint, remote);
 }
 
