@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -142,11 +144,14 @@ static void a_killed_peer_with_an_heir_is_noticed(void) {
   expect_exit(child, SIGKILL);
 }
 
-static void a_killed_listener_is_taken_over(void) {
+/* A process that listens on *port until it is killed. */
+static pid_t start_listener(uint32_t *listening) {
   int pipe_fds[2];
   CHECK_EQUAL(pipe2(pipe_fds, O_CLOEXEC), 0);
   pid_t child = fork();
   if (child == 0) {
+    /* Gone too when a check fails here. */
+    CHECK_EQUAL(prctl(PR_SET_PDEATHSIG, SIGKILL), 0);
     struct shim_listener *listener;
     CHECK(shim_listener_open(fixture_domain(""), "", 0, 4, &listener) > 0);
     uint32_t port = (uint32_t)shim_listener_port(listener);
@@ -154,10 +159,41 @@ static void a_killed_listener_is_taken_over(void) {
     for (;;)
       (void)pause();
   }
-  uint32_t port;
-  CHECK_EQUAL(read(pipe_fds[0], &port, sizeof port), sizeof port);
+  CHECK_EQUAL(read(pipe_fds[0], listening, sizeof *listening), sizeof *listening);
   (void)close(pipe_fds[0]);
   (void)close(pipe_fds[1]);
+  return child;
+}
+
+static bool port_has_files(uint32_t port) {
+  char sock[128];
+  char lock[128];
+  (void)snprintf(sock, sizeof sock, "%s/%u.sock", fixture_directory, port);
+  (void)snprintf(lock, sizeof lock, "%s/%u.lock", fixture_directory, port);
+  return access(sock, F_OK) == 0 || access(lock, F_OK) == 0;
+}
+
+static void a_listener_clears_away_what_killed_ones_left(void) {
+  uint32_t dead;
+  uint32_t alive;
+  pid_t first = start_listener(&dead);
+  pid_t second = start_listener(&alive);
+  CHECK_EQUAL(kill(first, SIGKILL), 0);
+  expect_exit(first, SIGKILL);
+  CHECK(port_has_files(dead));
+  struct shim_domain *domain = fixture_domain("");
+  struct shim_listener *listener;
+  CHECK(shim_listener_open(domain, "", 0, 4, &listener) > 0);
+  CHECK(!port_has_files(dead));
+  CHECK(port_has_files(alive));
+  CHECK_EQUAL(shim_domain_close(domain), 0);
+  CHECK_EQUAL(kill(second, SIGKILL), 0);
+  expect_exit(second, SIGKILL);
+}
+
+static void a_killed_listener_is_taken_over(void) {
+  uint32_t port;
+  pid_t child = start_listener(&port);
   struct shim_domain *domain = fixture_domain("");
   struct shim_listener *listener;
   CHECK_EQUAL(shim_listener_open(domain, "", port, 4, &listener), -EADDRINUSE);
@@ -256,6 +292,7 @@ int main(void) {
   RUN(an_exit_is_a_death);
   RUN(a_killed_peer_with_an_heir_is_noticed);
   RUN(a_killed_listener_is_taken_over);
+  RUN(a_listener_clears_away_what_killed_ones_left);
   RUN(other_directories_are_refused);
   RUN(a_stranger_is_not_served);
   RUN(guards_stop);

@@ -22,6 +22,7 @@
 #define SHM_MAX_UIDS 16u
 #define SHM_DIRECTORY_BYTES 90u /* with "/65535.sock" below what a socket address holds */
 #define SHM_MAX_TARGETS 65536u
+#define SHM_LAST_PORT 65535u
 #define SHM_NO_DEADLINE UINT64_MAX
 #define SHM_NO_WATCH UINT64_MAX
 
@@ -241,6 +242,17 @@ void shm_lock(struct shim_domain *domain);
 void shm_unlock(struct shim_domain *domain);
 int shm_parse_options(struct shim_domain *domain, const char *options);
 bool shm_uid_allowed(const struct shim_domain *domain, uid_t uid);
+
+/* port.c */
+struct sockaddr_un;
+void shm_port_path(const struct shim_domain *domain, uint32_t port, const char *suffix, struct sockaddr_un *address);
+/* Takes the port: the lock's descriptor or -errno with text. */
+int shm_port_lock(const struct shim_domain *domain, uint32_t port);
+/* Takes a free port that the system chooses. */
+int shm_port_lock_any(struct shim_domain *domain, uint32_t *port);
+void shm_port_unlock(const struct shim_domain *domain, uint32_t port, int fd);
+/* Removes the files of ports whose owners are gone. */
+void shm_ports_clear(const struct shim_domain *domain);
 
 /* directory.c */
 int shm_directory_prepare(struct shim_domain *domain, bool is_default);

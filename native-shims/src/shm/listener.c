@@ -1,75 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * A listener is a path socket <directory>/<port>.sock. Who holds the lock on <port>.lock owns the port, so the socket
- * of a killed listener is taken over and that of a living one is not.
- */
+/* A listener is a path socket, <directory>/<port>.sock, of a port that this process owns (port.c). */
 #define _GNU_SOURCE
 #include "internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define FIRST_FREE_PORT 20000u
-#define LAST_PORT 65535u
-#define RANDOM_TRIES 256
 #define MAX_BACKLOG 4096u
-
-static void port_path(const struct shim_domain *domain, uint32_t port, const char *suffix,
-                      struct sockaddr_un *address) {
-  memset(address, 0, sizeof *address);
-  address->sun_family = AF_UNIX;
-  (void)snprintf(address->sun_path, sizeof address->sun_path, "%s/%u.%s", domain->directory, port, suffix);
-}
-
-/* The lock file is removed by its owner, so a lock may be won on a file that is no longer the one in the directory. */
-static bool is_current(int fd, const char *path) {
-  struct statx held;
-  struct statx named;
-  return statx(fd, "", AT_EMPTY_PATH, STATX_INO, &held) == 0 &&
-         statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO, &named) == 0 && held.stx_ino == named.stx_ino &&
-         held.stx_dev_major == named.stx_dev_major && held.stx_dev_minor == named.stx_dev_minor;
-}
-
-/* Takes the port: the lock's descriptor or -errno. */
-static int lock_port(const struct shim_domain *domain, uint32_t port) {
-  struct sockaddr_un path;
-  port_path(domain, port, "lock", &path);
-  for (;;) {
-    int fd = open(path.sun_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-      return shim_fail(errno, "cannot listen on shm://%u: lock file %s (open: %s)", port, path.sun_path,
-                       shim_errno_name(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-      int error = errno == EWOULDBLOCK ? EADDRINUSE : errno;
-      (void)close(fd);
-      return shim_fail(error, "cannot listen on shm://%u: %s; choose another port, or 0 for any free one", port,
-                       error == EADDRINUSE ? "a living process listens there" : shim_errno_name(error));
-    }
-    if (is_current(fd, path.sun_path))
-      return fd;
-    (void)close(fd);
-  }
-}
-
-static void unlock_port(const struct shim_domain *domain, uint32_t port, int fd) {
-  struct sockaddr_un path;
-  port_path(domain, port, "lock", &path);
-  (void)unlink(path.sun_path);
-  (void)close(fd);
-}
 
 static int bind_socket(struct shim_listener *listener) {
   struct sockaddr_un path;
-  port_path(listener->domain, listener->port, "sock", &path);
+  shm_port_path(listener->domain, listener->port, "sock", &path);
   if (unlink(path.sun_path) != 0 && errno != ENOENT)
     return shim_fail(errno, "cannot listen on shm://%u: remove the left-over %s by hand (unlink: %s)", listener->port,
                      path.sun_path, shim_errno_name(errno));
@@ -86,37 +32,25 @@ static int bind_socket(struct shim_listener *listener) {
   return 0;
 }
 
-static int lock_any_port(struct shim_domain *domain, uint32_t *port) {
-  for (int i = 0; i < RANDOM_TRIES; i++) {
-    uint32_t random;
-    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
-      return shim_fail(EAGAIN, "no random number for a port (getrandom: %s)", shim_errno_name(errno));
-    *port = FIRST_FREE_PORT + random % (LAST_PORT - FIRST_FREE_PORT + 1u);
-    int fd = lock_port(domain, *port);
-    if (fd != -EADDRINUSE)
-      return fd;
-  }
-  return shim_fail(EADDRINUSE, "no free port found for a listener in %d tries", RANDOM_TRIES);
-}
-
 static void release(struct shim_listener *listener) {
   if (listener->socket >= 0) {
     struct sockaddr_un path;
-    port_path(listener->domain, listener->port, "sock", &path);
+    shm_port_path(listener->domain, listener->port, "sock", &path);
     (void)unlink(path.sun_path);
     (void)close(listener->socket);
   }
   if (listener->lock_fd >= 0)
-    unlock_port(listener->domain, listener->port, listener->lock_fd);
+    shm_port_unlock(listener->domain, listener->port, listener->lock_fd);
   free(listener);
 }
 
 static int open_listener(struct shim_listener *listener) {
   struct shim_domain *domain = listener->domain;
-  int fd = listener->port == 0 ? lock_any_port(domain, &listener->port) : lock_port(domain, listener->port);
+  int fd = listener->port == 0 ? shm_port_lock_any(domain, &listener->port) : shm_port_lock(domain, listener->port);
   if (fd < 0)
     return fd;
   listener->lock_fd = fd;
+  shm_ports_clear(domain);
   int error = bind_socket(listener);
   if (error != 0)
     return error;
@@ -132,8 +66,8 @@ int shim_listener_open(struct shim_domain *domain, const char *host, uint32_t po
                        struct shim_listener **opened) {
   if (!shm_host_is_here(host))
     return shim_fail(EADDRNOTAVAIL, "cannot listen on \"%s\": shm stays on this host; leave the host empty", host);
-  if (port > LAST_PORT)
-    return shim_fail(EINVAL, "cannot listen on port %u: ports end at %u", port, LAST_PORT);
+  if (port > SHM_LAST_PORT)
+    return shim_fail(EINVAL, "cannot listen on port %u: ports end at %u", port, SHM_LAST_PORT);
   struct shim_listener *listener = calloc(1, sizeof *listener);
   if (listener == NULL)
     return shim_fail(ENOMEM, "no memory for a listener");
