@@ -1,0 +1,12 @@
+/**
+ * Where leases go among the nodes that have room.
+ *
+ * - `pack`: where the fewest cores are left over, so that large leases find room elsewhere, and nodes without free GPUs first.
+ *   A lease that needs several nodes takes the emptiest ones first, so that it has few, and the fullest that holds the rest.
+ * - `spread`: on the nodes with the most free cores.
+ * - `random`: on any node with room, each as likely as the next.
+ * - `locality`: as `pack`, and a lease that needs several nodes gets nodes with the same value of a label if there are
+ *   such, otherwise of as few values as possible.
+ */
+export type PlacementPolicy =
+  { readonly kind: 'pack' | 'spread' | 'random' } | { readonly kind: 'locality'; readonly label: string };
