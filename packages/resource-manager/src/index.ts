@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export type * from './cluster/cluster-view.ts';
 export * from './cluster/cluster.ts';
 export * from './cluster/executor-registry.ts';
 export * from './cluster/lease-allocator.ts';
