@@ -15,5 +15,7 @@ export * from './cluster/placement/placement-node.ts';
 export type * from './cluster/placement/placement-policy.ts';
 export * from './cluster/placement/placement-request.ts';
 export * from './cluster/placement/random.ts';
+export * from './cluster/tenants/lease-queue.ts';
+export * from './cluster/tenants/tenant-quotas.ts';
 export * from './cluster/usage-ledger.ts';
 export * from './resource-manager.ts';
