@@ -82,7 +82,7 @@ function layering([name, { folder, mayImport }]) {
           ],
           patterns: [
             {
-              group: ['@rfaas/*/*', '!@rfaas/core/wire'],
+              group: ['@rfaas/*/*', '!@rfaas/core/http', '!@rfaas/core/wire'],
               message: 'Only the entry points of packages are public.',
             },
           ],

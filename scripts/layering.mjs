@@ -30,8 +30,7 @@ export const confinedImports = {
   'ffi-rs': ['packages/rdmalib/src/native/ffi-rs-*.ts', 'packages/client/src/functions/ffi-rs-*.ts'],
   winston: ['packages/core/src/logging/winston-logger.ts'],
   commander: ['packages/*/src/cli.ts', 'packages/*/src/cli/*.ts'],
-  hono: ['packages/resource-manager/src/http/*.ts'],
-  '@hono/node-server': ['packages/resource-manager/src/http/*.ts'],
+  fastify: ['packages/resource-manager/src/http/*.ts', 'packages/resource-manager/src/http/routes/*.ts'],
 };
 
 /** Whether a file matches a pattern of `confinedImports`. */

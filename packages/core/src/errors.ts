@@ -43,6 +43,8 @@ export const rfaasErrors = {
   RFAAS_ERR_ADDRESS_IN_USE: describe(27, 500, 'The address to listen on is taken or cannot be used.'),
   RFAAS_ERR_UNSUPPORTED: describe(28, 501, 'This build or this transport cannot do what was asked.'),
   RFAAS_ERR_INTERNAL: describe(29, 500, 'Something failed that should not; please report it.'),
+  RFAAS_ERR_FORBIDDEN: describe(30, 403, 'Who asks is known, or comes from elsewhere, and may not do this.'),
+  RFAAS_ERR_RATE_LIMITED: describe(31, 429, 'More requests came from one caller than the server takes.'),
 } as const satisfies Record<string, RfaasErrorDescription>;
 
 function describe(wire: number, httpStatus: number, summary: string): RfaasErrorDescription {

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import {
   errorCode,
   errorMessage,
@@ -8,6 +9,7 @@ import {
   type Logger,
   type ResourceManagerConfig,
 } from '@rfaas/core';
+import type { TlsFiles } from '@rfaas/core/http';
 import {
   formatTransportUrl,
   openTransport,
@@ -20,15 +22,18 @@ import { Cluster } from './cluster/cluster.ts';
 import type { NodeDescription } from './cluster/executor-registry.ts';
 import { ExpiryTimer } from './expiry-timer.ts';
 import { HttpServer } from './http/http-server.ts';
-import { createRoutes } from './http/routes.ts';
+import { createAuthenticator, trustEverybody } from './http/authenticator.ts';
+import { ConsoleOverCluster } from './http/console-over-cluster.ts';
 import { ConnectionAcceptor } from './sessions/connection-acceptor.ts';
 
 /** Everything that a resource manager is started with: configuration, and what was read from the files it names. */
 export interface ResourceManagerOptions {
   readonly config: ResourceManagerConfig;
   readonly clusterKey: Uint8Array;
-  /** The token of the HTTP interface; `undefined` leaves it open. */
+  /** The operator's token of the HTTP interface; `undefined` leaves it open. */
   readonly httpToken: string | undefined;
+  /** `undefined`: plain HTTP. */
+  readonly httpTls?: TlsFiles | undefined;
   /** Nodes that are known from the start. */
   readonly nodes: readonly NodeDescription[];
   readonly version: string;
@@ -114,20 +119,32 @@ async function startParts(
     nodeTimeoutMs: config.nodeTimeoutMs,
     logger,
   });
-  const routes = createRoutes({
-    cluster,
-    token: options.httpToken,
-    version: options.version,
-    nodeUrl: (address, port) => reachableUrl(target, address, port),
-    removeNode: async (name) => {
-      cluster.removeNode(name);
-      await acceptor.executor(name)?.dismiss();
-    },
-    logger: logger.child({ component: 'http' }),
-  });
-  const http = await HttpServer.listen(routes, config.httpAddress, config.httpPort);
+  const http = await startHttp(options, target, cluster, acceptor);
   const url = formatTransportUrl({ ...target, port: listener.address.port });
   return { url, transport, acceptor, accepting: acceptor.run(), http, timer };
+}
+
+async function startHttp(
+  { config, clusterKey, httpToken, httpTls, version, logger }: ResourceManagerOptions,
+  target: TransportUrl,
+  cluster: Cluster,
+  acceptor: ConnectionAcceptor,
+): Promise<HttpServer> {
+  const isOpen = httpToken === undefined;
+  return HttpServer.listen({
+    address: config.httpAddress,
+    port: config.httpPort,
+    tls: httpTls,
+    authenticate: isOpen ? trustEverybody : createAuthenticator({ operatorToken: httpToken, clusterKey }),
+    hostNames: isOpen ? undefined : [hostname(), ...config.httpHostNames],
+    requestsPerSecond: config.httpRequestsPerSecond,
+    console: new ConsoleOverCluster(cluster, async (name) => acceptor.executor(name)?.dismiss()),
+    version,
+    drainGraceMs: config.drainGraceMs,
+    nodeUrl: (address, port) => reachableUrl(target, address, port),
+    unready: () => undefined,
+    logger: logger.child({ component: 'http' }),
+  });
 }
 
 async function closeParts({ transport, acceptor, accepting, http, timer }: Parts): Promise<void> {

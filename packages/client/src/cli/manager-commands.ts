@@ -23,10 +23,10 @@ const node = z.object({
 const lease = z.object({
   id: z.string(),
   tenant: z.string(),
-  node: z.string(),
+  shares: z.array(z.object({ node: z.string() })),
   cores: z.number(),
   memoryMiB: z.number(),
-  expiry: z.union([z.string(), z.number()]),
+  expiry: z.string(),
 });
 
 /** `rfaas nodes`: what the cluster has, from the resource manager's HTTP interface. */
@@ -57,15 +57,15 @@ export function addLeasesCommand(program: Command, context: MainContext): void {
       const answer = await ask('leases', options, context);
       if (options.json) return context.print(JSON.stringify(answer));
       const leases = understand(z.array(lease), answer, 'leases');
-      const rows = leases.map(({ id, tenant, node: name, cores, memoryMiB, expiry }) => [
+      const rows = leases.map(({ id, tenant, shares, cores, memoryMiB, expiry }) => [
         id,
         tenant,
-        name,
+        shares.map((share) => share.node).join(','),
         String(cores),
         String(memoryMiB),
         new Date(expiry).toISOString(),
       ]);
-      context.print(formatTable(['LEASE', 'TENANT', 'NODE', 'CORES', 'MiB', 'EXPIRES'], rows));
+      context.print(formatTable(['LEASE', 'TENANT', 'NODES', 'CORES', 'MiB', 'EXPIRES'], rows));
     },
   );
 }

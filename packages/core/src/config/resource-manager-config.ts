@@ -26,7 +26,24 @@ const settings = z.strictObject({
   transport: transportUrl.optional(),
   name: entityName.default('resource-manager'),
   cluster_key_file: filePath.optional(),
-  http_token_file: filePath.optional(),
+  http_token_file: filePath.optional().describe("File with the operator's token; made if it is not there"),
+  http_tls_cert_file: filePath.optional().describe('Certificate with its chain, PEM; with it: HTTPS only'),
+  http_tls_key_file: filePath.optional().describe('Key of that certificate, PEM, mode 0600'),
+  http_host_names: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Names that HTTP requests may be sent to, besides addresses, localhost and the host's own"),
+  http_requests_per_second: z
+    .int()
+    .min(1)
+    .default(200)
+    .describe('HTTP requests that one caller may make in a second'),
+  drain_grace_ms: z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .default(60_000)
+    .describe('How long the leases of a draining node may go on'),
   executors_database: filePath.optional(),
   insecure: z.boolean().default(false).describe('Waives the HTTP token and the checks of Host and Origin'),
   max_lease_ms: milliseconds.default(24 * 3600 * 1000).describe('The longest lease that is granted'),
@@ -47,6 +64,10 @@ export const resourceManagerConfig = resourceManagerFile.transform(({ config }) 
   name: config.name,
   clusterKeyFile: config.cluster_key_file,
   httpTokenFile: config.http_token_file,
+  httpTls: { certFile: config.http_tls_cert_file, keyFile: config.http_tls_key_file },
+  httpHostNames: config.http_host_names,
+  httpRequestsPerSecond: config.http_requests_per_second,
+  drainGraceMs: config.drain_grace_ms,
   executorsDatabase: config.executors_database,
   insecure: config.insecure,
   maxLeaseMs: config.max_lease_ms,

@@ -12,13 +12,20 @@ import {
   type DefaultKey,
   type MainContext,
 } from '@rfaas/core';
+import { monitorHttpToken, nodeHttpToken, tenantHttpToken } from '@rfaas/core/http';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { provideClusterKey } from './serve-command.ts';
 
 const keyOptions = z.object({ clusterKey: z.string().optional(), output: z.string().optional() });
 
-/** `keys cluster`, `keys node NAME`, `keys tenant NAME`: makes the cluster key and derives the others from it. */
+const tokenArguments = z.discriminatedUnion('role', [
+  z.object({ role: z.literal('monitor'), name: z.undefined() }),
+  z.object({ role: z.literal('node'), name: configFields.entityName }),
+  z.object({ role: z.literal('tenant'), name: configFields.entityName }),
+]);
+
+/** `keys cluster|node|tenant|token`: makes the cluster key and derives the others, and HTTP tokens, from it. */
 export function addKeysCommand(program: Command, context: MainContext): void {
   const keys = program
     .command('keys')
@@ -31,6 +38,7 @@ export function addKeysCommand(program: Command, context: MainContext): void {
       const { output } = parseOptions(keyOptions, values);
       writeKey(context, 'cluster', output, generateKey());
     });
+  addTokenCommand(keys, context);
   const derived = [
     ['node', 'the key that the executor manager of a node needs', deriveNodeKey],
     ['tenant', 'the credential that the clients of a tenant need', deriveTenantCredential],
@@ -51,6 +59,34 @@ export function addKeysCommand(program: Command, context: MainContext): void {
         const key = kind === 'node' ? { node: entity } : { tenant: entity };
         writeKey(context, key, options.output, derive(clusterKey, entity));
       });
+  }
+}
+
+/** `keys token ROLE [NAME]`: what nodes, tenants and monitors show over HTTP. */
+function addTokenCommand(keys: Command, context: MainContext): void {
+  keys
+    .command('token <role> [name]')
+    .description('print the HTTP token of a node or a tenant, or the one that may read everything (monitor)')
+    .option(
+      '-k, --cluster-key <file>',
+      'file with the cluster key (default: $RFAAS_CLUSTER_KEY, else the state folder)',
+    )
+    .action((role: string, name: string | undefined, values: unknown) => {
+      const options = parseOptions(keyOptions, values);
+      const wanted = parseOptions(tokenArguments, { role, name });
+      const clusterKey = provideClusterKey(options.clusterKey, context.env, silentLogger);
+      context.print(httpToken(wanted, clusterKey));
+    });
+}
+
+function httpToken(wanted: z.output<typeof tokenArguments>, clusterKey: Uint8Array): string {
+  switch (wanted.role) {
+    case 'monitor':
+      return monitorHttpToken(clusterKey);
+    case 'node':
+      return nodeHttpToken(deriveNodeKey(clusterKey, wanted.name), wanted.name);
+    case 'tenant':
+      return tenantHttpToken(deriveTenantCredential(clusterKey, wanted.name), wanted.name);
   }
 }
 

@@ -18,9 +18,11 @@ import {
   type MainContext,
   type ResourceManagerConfig,
 } from '@rfaas/core';
+import { isLoopback } from '@rfaas/core/http';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { provideHttpToken } from '../http/http-token.ts';
+import { readTlsFiles } from '../http/tls-files.ts';
 import { ResourceManager } from '../resource-manager.ts';
 
 const serveOptions = z.object({
@@ -73,11 +75,17 @@ async function serve(
     config,
     clusterKey: provideClusterKey(config.clusterKeyFile, env, logger),
     httpToken: http.token,
+    httpTls: readTlsFiles(config.httpTls),
     nodes:
       config.executorsDatabase === undefined ? [] : readConfig(config.executorsDatabase, executorsDatabase),
     version,
     logger,
   });
+  if (!isLoopback(config.httpAddress) && manager.httpUrl.startsWith('http:')) {
+    logger.warn('HTTP without TLS can be read on its way: set "http_tls_cert_file" and "http_tls_key_file"', {
+      address: config.httpAddress,
+    });
+  }
   const facts = { url: manager.url, httpUrl: manager.httpUrl, httpTokenFile: http.file };
   logger.info('ready', facts);
   print(readyLine({ program: 'rfaas-resource-manager', ...facts }));
@@ -98,6 +106,7 @@ function effectiveConfig(options: z.output<typeof serveOptions>): ResourceManage
     insecure: config.insecure || options.insecure,
     clusterKeyFile: inFile(config.clusterKeyFile),
     httpTokenFile: inFile(config.httpTokenFile),
+    httpTls: { certFile: inFile(config.httpTls.certFile), keyFile: inFile(config.httpTls.keyFile) },
     executorsDatabase: options.executorsDatabase ?? inFile(config.executorsDatabase),
   };
 }

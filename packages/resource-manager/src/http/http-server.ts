@@ -1,46 +1,66 @@
 import type { AddressInfo } from 'node:net';
-import { createServer, type Server } from 'node:http';
-import { getRequestListener } from '@hono/node-server';
 import { errorCode, errorMessage, RfaasError } from '@rfaas/core';
-import type { Hono } from 'hono';
+import { httpUrl } from '@rfaas/core/http';
+import { createHttpApp, type HttpApp, type HttpAppOptions } from './http-app.ts';
+import { addOpenApi } from './openapi.ts';
+import { addHealthRoutes } from './routes/health-routes.ts';
+import { addLeaseRoutes } from './routes/lease-routes.ts';
+import { addNodeRoutes } from './routes/node-routes.ts';
+import type { RouteOptions } from './routes/route-options.ts';
+import { addTenantRoutes } from './routes/tenant-routes.ts';
+import { addUsageRoutes } from './routes/usage-routes.ts';
 
-/** How long a request may take to arrive. */
-const requestTimeoutMs = 10_000;
+/** What the interface is made of. */
+export interface ApiOptions extends HttpAppOptions, RouteOptions {}
+
+/** What an HTTP server is started with. */
+export interface HttpServerOptions extends ApiOptions {
+  readonly address: string;
+  /** 0: chosen by the system. */
+  readonly port: number;
+}
+
+/** The HTTP interface of a resource manager, with all its routes. */
+export async function createApi(options: ApiOptions): Promise<HttpApp> {
+  const app = await createHttpApp(options);
+  await addOpenApi(app, options.version);
+  addNodeRoutes(app, options);
+  addLeaseRoutes(app, options);
+  addTenantRoutes(app, options);
+  addUsageRoutes(app, options);
+  addHealthRoutes(app, options);
+  await app.ready();
+  return app;
+}
 
 /** A listening HTTP server. */
 export class HttpServer implements AsyncDisposable {
   /** Where it listens, with the real port. */
   readonly url: string;
-  readonly #server: Server;
+  readonly #app: HttpApp;
 
-  private constructor(server: Server, url: string) {
-    this.#server = server;
+  private constructor(app: HttpApp, url: string) {
+    this.#app = app;
     this.url = url;
   }
 
   /** @throws RfaasError `RFAAS_ERR_ADDRESS_IN_USE` if it cannot listen there */
-  static async listen(routes: Hono, host: string, port: number): Promise<HttpServer> {
-    const handle = getRequestListener(routes.fetch);
-    const server = createServer(
-      { requestTimeout: requestTimeoutMs },
-      (request, response) => void handle(request, response),
-    );
+  static async listen(options: HttpServerOptions): Promise<HttpServer> {
+    const { address, port, tls } = options;
+    const app = await createApi(options);
     try {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject).listen({ host, port }, resolve);
-      });
+      await app.listen({ host: address, port });
     } catch (error) {
-      throw listenError(host, port, error);
+      await app.close();
+      throw listenError(address, port, error);
     }
-    const { port: bound } = server.address() as AddressInfo;
-    return new HttpServer(server, `http://${host.includes(':') ? `[${host}]` : host}:${bound}`);
+    const bound = app.server.address() as AddressInfo;
+    return new HttpServer(app, httpUrl(tls === undefined ? 'http' : 'https', address, bound.port));
   }
 
   /** Stops listening and cuts every connection. */
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
-    await closed;
+    await this.#app.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

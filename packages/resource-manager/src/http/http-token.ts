@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import {
   createSecretFile,
   formatKey,
@@ -8,6 +7,7 @@ import {
   stateDirectory,
   type Environment,
 } from '@rfaas/core';
+import { isLoopback } from '@rfaas/core/http';
 import { join } from 'node:path';
 
 /** How the HTTP interface is protected. */
@@ -32,7 +32,7 @@ export interface HttpTokenOptions {
 const shortestToken = 16;
 
 /**
- * The token of the HTTP interface: from `RFAAS_HTTP_TOKEN`, else from the named file, else from a file in the user's
+ * The operator's token of the HTTP interface: from `RFAAS_HTTP_TOKEN`, else from the named file, else from a file in the user's
  * state folder. A file that is not there is made.
  *
  * @throws RfaasError `RFAAS_ERR_CONFIGURATION` for an address that others can reach, if no token was named
@@ -55,11 +55,6 @@ export function provideHttpToken({ address, file, insecure, env }: HttpTokenOpti
   const path = file ?? join(stateDirectory(env), 'http.token');
   createSecretFile(path, formatKey(generateKey()), 'HTTP token');
   return { token: checkToken(readSecretFile(path, 'HTTP token').trim(), path), file: path };
-}
-
-/** Whether only this host can reach the address. */
-export function isLoopback(address: string): boolean {
-  return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
 }
 
 function checkToken(token: string, origin: string): string {

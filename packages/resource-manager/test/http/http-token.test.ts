@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { isLoopback, provideHttpToken } from '../../src/http/http-token.ts';
+import { isLoopback } from '@rfaas/core/http';
+import { provideHttpToken } from '../../src/http/http-token.ts';
 
 let folder: string;
 beforeEach(() => {

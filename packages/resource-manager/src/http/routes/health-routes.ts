@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { everyRole } from '../guard.ts';
+import type { HttpApp } from '../http-app.ts';
+import type { RouteOptions } from './route-options.ts';
+
+const health = z.object({
+  status: z.literal('ok'),
+  version: z.string(),
+  nodes: z.int(),
+  connectedNodes: z.int(),
+  leases: z.int(),
+  queued: z.int(),
+  uptimeSeconds: z.int(),
+});
+
+const readiness = z.object({ ready: z.boolean(), reason: z.string().nullable() });
+
+/** `GET /health`: the process lives. `GET /ready`: it can grant leases; 503 if it cannot. */
+export function addHealthRoutes(app: HttpApp, { console, version, unready }: RouteOptions): void {
+  const tags = ['health'];
+  app.get(
+    '/health',
+    {
+      config: { roles: everyRole },
+      schema: { tags, summary: 'The process lives', response: { 200: health } },
+    },
+    async () => {
+      const nodes = console.nodes();
+      return {
+        status: 'ok' as const,
+        version,
+        nodes: nodes.length,
+        connectedNodes: nodes.filter(({ state }) => state === 'connected').length,
+        leases: console.leases().length,
+        queued: console.queue().length,
+        uptimeSeconds: Math.floor(process.uptime()),
+      };
+    },
+  );
+  app.get(
+    '/ready',
+    {
+      config: { roles: everyRole },
+      schema: {
+        tags,
+        summary: 'Whether leases can be granted',
+        response: { 200: readiness, 503: readiness },
+      },
+    },
+    async (_request, reply) => {
+      const reason = unready() ?? null;
+      return reply.code(reason === null ? 200 : 503).send({ ready: reason === null, reason });
+    },
+  );
+}

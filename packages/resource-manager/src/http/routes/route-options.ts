@@ -1,0 +1,15 @@
+import type { Logger } from '@rfaas/core';
+import type { ClusterConsole } from '../../cluster/cluster-view.ts';
+
+/** What the routes answer from and act on. */
+export interface RouteOptions {
+  readonly console: ClusterConsole;
+  readonly version: string;
+  /** How long running leases of a draining node may go on, unless the request says otherwise. */
+  readonly drainGraceMs: number;
+  /** The URL of a node that is known by address and port. @throws RfaasError for one that cannot be reached */
+  readonly nodeUrl: (address: string, port: number) => string;
+  /** Why leases cannot be granted right now; `undefined` if they can. */
+  readonly unready: () => string | undefined;
+  readonly logger: Logger;
+}
