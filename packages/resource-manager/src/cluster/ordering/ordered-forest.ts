@@ -70,6 +70,15 @@ export class OrderedForest {
     }
   }
 
+  /** The identifiers of a set in its order. The set must not change meanwhile. */
+  *ids(root: Root): Iterable<number> {
+    if (root !== 0) {
+      yield* this.ids(this.#child(root, LEFT));
+      yield this.id(root);
+      yield* this.ids(this.#child(root, RIGHT));
+    }
+  }
+
   size(root: Root): number {
     return root === 0 ? 0 : (this.#links[root * LINKS + SIZE] as number);
   }

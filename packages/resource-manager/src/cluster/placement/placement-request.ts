@@ -1,3 +1,5 @@
+import type { Resources } from './resources.ts';
+
 /** Labels of a node, or those that a request requires: `{ rack: 'r12', arch: 'arm64' }`. */
 export type Labels = Readonly<Record<string, string>>;
 
@@ -86,6 +88,15 @@ export function placementRequest(shape: CoresShape | NodesShape): PlacementReque
 /** Memory that `count` parts take on one node, in MiB. */
 export function memoryOfParts({ memoryMiB, parts }: PlacementRequest, count: number): number {
   return Math.ceil((memoryMiB * count) / parts);
+}
+
+/** How many parts a room takes. */
+export function partsOn(request: PlacementRequest, room: Resources): number {
+  const { parts, coresPerPart, gpusPerPart, memoryMiB } = request;
+  const byCores = Math.floor(room.cores / coresPerPart);
+  const byGpus = gpusPerPart === 0 ? Infinity : Math.floor(room.gpus / gpusPerPart);
+  const byMemory = memoryMiB === 0 ? Infinity : Math.floor((room.memoryMiB * parts) / memoryMiB);
+  return Math.min(byCores, byGpus, byMemory);
 }
 
 function requireWhole(numbers: Readonly<Record<string, number>>, least: number): void {

@@ -179,3 +179,18 @@ test('a refusal says what was asked and what would fit', () => {
     text: '12 cores and 0 MiB are not free now, 10 cores are; wait until leases end, or ask for less',
   });
 });
+
+test('more selections by labels than are kept up to date give the same answers', () => {
+  const names = Array.from({ length: 100 }, (_, i) => `n${i}`);
+  const index = indexOf(names.map((name) => node(name, 4, { labels: { name, half: `h${name.length}` } })));
+  for (let round = 1; round <= 2; round += 1) {
+    for (const name of names) {
+      const labels = { name, half: `h${name.length}` };
+      const decision = index.place(placementRequest(cores(2, { labels, within: 'half' })), random);
+      expect(decision).toMatchObject({ ok: true, shares: [{ node: name, cores: 2 }] });
+      index.take(decision.ok ? decision.shares : []);
+      expect(index.free(name).cores).toBe(4 - 2 * round);
+    }
+  }
+  expect(placed(index, cores(1, { labels: { half: 'h2' } }))).toBe('occupied');
+});

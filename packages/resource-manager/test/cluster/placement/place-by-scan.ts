@@ -1,10 +1,18 @@
-import type { PlacementDecision, RefusalReason, Share } from './placement-decision.ts';
-import type { PlacementNode } from './placement-node.ts';
-import type { PlacementPolicy } from './placement-policy.ts';
-import { memoryOfParts, type PlacementRequest } from './placement-request.ts';
-import type { Random } from './random.ts';
-import { refusalText } from './refusal-text.ts';
-import type { Resources } from './resources.ts';
+import type {
+  PlacementDecision,
+  RefusalReason,
+  Share,
+} from '../../../src/cluster/placement/placement-decision.ts';
+import type { PlacementNode } from '../../../src/cluster/placement/placement-node.ts';
+import type { PlacementPolicy } from '../../../src/cluster/placement/placement-policy.ts';
+import {
+  memoryOfParts,
+  partsOn,
+  type PlacementRequest,
+} from '../../../src/cluster/placement/placement-request.ts';
+import type { Random } from '../../../src/cluster/placement/random.ts';
+import { refusalText } from '../../../src/cluster/placement/refusal-text.ts';
+import type { Resources } from '../../../src/cluster/placement/resources.ts';
 
 /** A node that takes leases, with what leases may take of it and what is free of that. */
 export interface ScannedNode {
@@ -31,7 +39,7 @@ interface Placed {
   readonly parts: number;
 }
 
-/** Chooses nodes by looking at each: what a placement decision means, in as few words as possible. */
+/** The model of {@link PlacementIndex}: looks at each node, and says in as few words as possible what a decision means. */
 export function placeByScan(
   request: PlacementRequest,
   nodes: readonly ScannedNode[],
@@ -137,11 +145,11 @@ function fill(
   let rest = parts;
   for (const admission of ['open', 'reserve'] as const) {
     let left = nodes.filter(
-      ({ node, room }) => (node.admission ?? 'open') === admission && partsOn(room, request) > 0,
+      ({ node, room }) => (node.admission ?? 'open') === admission && partsOn(request, room) > 0,
     );
     while (rest > 0 && shares.length < maxShares && left.length > 0) {
       const next = choose(policy, request, left, rest, random);
-      const count = request.distinctNodes ? 1 : Math.min(rest, partsOn(next.room, request));
+      const count = request.distinctNodes ? 1 : Math.min(rest, partsOn(request, next.room));
       shares.push({
         node: next.node.name,
         cores: count * request.coresPerPart,
@@ -166,7 +174,7 @@ function choose(
     return left[Math.floor(random() * left.length)] as Candidate;
   }
   const needed = request.distinctNodes ? 1 : rest;
-  const enough = policy.kind === 'spread' ? [] : left.filter(({ room }) => partsOn(room, request) >= needed);
+  const enough = policy.kind === 'spread' ? [] : left.filter(({ room }) => partsOn(request, room) >= needed);
   return enough.length > 0
     ? enough.reduce((best, candidate) => (tighter(candidate, best) < 0 ? candidate : best))
     : left.reduce((best, candidate) => (emptier(candidate, best) < 0 ? candidate : best));
@@ -182,14 +190,6 @@ function emptier(a: Candidate, b: Candidate): number {
 
 function ascending(a: Candidate, b: Candidate): number {
   return a.room.cores - b.room.cores || a.room.memoryMiB - b.room.memoryMiB || a.number - b.number;
-}
-
-/** How many parts a room takes. */
-function partsOn(room: Resources, { parts, coresPerPart, gpusPerPart, memoryMiB }: PlacementRequest): number {
-  const byCores = Math.floor(room.cores / coresPerPart);
-  const byGpus = gpusPerPart === 0 ? Infinity : Math.floor(room.gpus / gpusPerPart);
-  const byMemory = memoryMiB === 0 ? Infinity : Math.floor((room.memoryMiB * parts) / memoryMiB);
-  return Math.min(byCores, byGpus, byMemory);
 }
 
 function hasLabels({ labels = {} }: PlacementNode, request: PlacementRequest): boolean {
