@@ -121,17 +121,16 @@ export class ExecutorThread implements SchedulableThread {
   ): WaitOutcome {
     const { words } = this.#request;
     const region = input === undefined ? this.memory.stagingOf(slot) : input.region;
-    const id = this.table.begin(slot, undefined);
-    this.#request.describe(functionIndex, id, region, inputBytes, output);
+    this.#request.describe(functionIndex, this.table.nextId(slot), region, inputBytes, output);
     words[word.microseconds] = microseconds;
     const result = this.#loops.invoke(this.#request.index);
     if (result < 0) throw this.#notPosted(slot, result);
+    if (result !== REPLIED) this.table.setInFlight(slot, undefined);
     const others = words[word.otherCount]!;
     if (others !== 0) this.#dispatchAll(words, word.others, others, false);
     if (result === REPLIED) {
       this.replyStatus = words[word.status]!;
       this.replyBytes = words[word.outputBytes]!;
-      this.table.complete(slot);
       return 'replied';
     }
     if (result === LOST) this.#lose(`its connection failed (status ${words[word.status]})`);

@@ -103,14 +103,28 @@ export class InvocationTable<Owner> {
     if (this.#states[slot] === HELD && this.#held[slot] === 0) this.#release(slot);
   }
 
-  /** Marks an acquired or held slot as having an invocation in flight and returns the id to send. */
-  begin(slot: number, owner: Owner | undefined): number {
+  /**
+   * Takes the id of the next invocation in an acquired or held slot. A synchronous call whose reply is there when it
+   * returns needs no more than this: nobody can look at the table meanwhile. Others follow with {@link setInFlight}.
+   */
+  nextId(slot: number): number {
     if (this.#states[slot] !== HELD) throw new Error(`slot ${slot} was not acquired before an invocation`);
     const id = (this.#ids[slot]! + this.slots) & ID_MASK;
     this.#ids[slot] = id;
+    return id;
+  }
+
+  /** Marks a slot as having the invocation in flight whose id {@link nextId} gave. */
+  setInFlight(slot: number, owner: Owner | undefined): void {
     this.#states[slot] = IN_FLIGHT;
     this.#owners[slot] = owner;
     this.#inFlight += 1;
+  }
+
+  /** Marks an acquired or held slot as having an invocation in flight and returns the id to send. */
+  begin(slot: number, owner: Owner | undefined): number {
+    const id = this.nextId(slot);
+    this.setInFlight(slot, owner);
     return id;
   }
 

@@ -23,6 +23,11 @@ export class RequestContext {
   readonly words: Uint32Array;
   readonly #context: InvokeContext;
   readonly #headers: MemoryRegion;
+  /** What the context describes already: calls of one function with the same buffers only need another id. */
+  #functionIndex = -1;
+  #region: MemoryRegion | undefined;
+  #inputBytes = -1;
+  #output: OutputBuffer | undefined;
 
   constructor(loops: NativeLoops, target: RequestTarget) {
     this.#headers = target.domain.allocateMemory({
@@ -48,6 +53,23 @@ export class RequestContext {
     inputBytes: number,
     output: OutputBuffer,
   ): void {
+    this.words[word.invocationId] = invocationId;
+    if (
+      output !== this.#output ||
+      region !== this.#region ||
+      inputBytes !== this.#inputBytes ||
+      functionIndex !== this.#functionIndex
+    ) {
+      this.#describe(functionIndex, region, inputBytes, output);
+    }
+  }
+
+  #describe(
+    functionIndex: number,
+    region: MemoryRegion | undefined,
+    inputBytes: number,
+    output: OutputBuffer,
+  ): void {
     const words = this.words;
     let flags = SOLICITED | RESULT_GUARDED;
     if (region === undefined) {
@@ -62,9 +84,12 @@ export class RequestContext {
     words[word.resultKey + 1] = output.keyHigh;
     words[word.inputBytes] = inputBytes;
     words[word.resultCapacity] = output.capacity;
-    words[word.invocationId] = invocationId;
     words[word.functionIndex] = functionIndex;
     words[word.flags] = flags;
+    this.#functionIndex = functionIndex;
+    this.#region = region;
+    this.#inputBytes = inputBytes;
+    this.#output = output;
   }
 
   /** A request failed whose reply will never come: the receive that was meant for it is over. */
