@@ -223,6 +223,7 @@ static void other_directories_are_refused(void) {
   CHECK(strstr(fixture_error(), "colour") != NULL);
   CHECK_EQUAL(shim_domain_open("uids=1,x", &domain), -EINVAL);
   CHECK_EQUAL(shim_domain_open("handshake_ms=0", &domain), -EINVAL);
+  CHECK_EQUAL(shim_domain_open("direct_map=2", &domain), -EINVAL);
 }
 
 static void a_stranger_is_not_served(void) {

@@ -57,16 +57,22 @@ export const invocation: Benchmark = {
       await using warm = await lease.allocate(library, { hotTimeout: 0 });
       measurements.push(await warmInvocation(warm, sizes[0] ?? 64, setting));
     }
-    await using native = await lease.allocate(library, { hotTimeout: -1 });
-    const large = await largePayloads(native, largeInC, setting);
+    let large;
+    {
+      await using native = await lease.allocate(library, { hotTimeout: -1 });
+      large = await largePayloads(native, largeInC, setting);
+    }
+    // What is started inherits it.
     pinThread(processors);
+    const unmapped = await largeUnmapped(setting);
     const settings = {
       transport: 'shm',
       client: `pinned to processor ${processors[0]}`,
       executor: `pinned to processor ${processors[1]}`,
       warmUp: `${WARM_UP} invocations`,
     };
-    return { settings, measurements: relate([...measurements, ...large.measurements]), facts: large.facts };
+    const facts = { ...large.facts, ...overMemcpy({ unmapped }, largeInC.memcpy) };
+    return { settings, measurements: relate([...measurements, ...large.measurements, unmapped]), facts };
   },
 };
 
@@ -189,9 +195,44 @@ async function largePayloads(
     times,
     setting,
   );
-  const others = { mapped, unmapped, 'plain input': plainInput, 'plain arrays': plainBoth };
-  const facts = Object.entries(others).map(
-    ([name, { p50 }]) => [`1 MiB ${name} / memcpy`, Math.round((p50 / memcpy.p50) * 100) / 100] as const,
+  const others = { mapped, 'unmapped in C': unmapped, 'plain input': plainInput, 'plain arrays': plainBoth };
+  return { measurements: [memcpy, ...Object.values(others)], facts: overMemcpy(others, memcpy) };
+}
+
+/** The same function and buffers where the transport maps nothing: it copies the input, and the output. */
+async function largeUnmapped(setting: BenchmarkSetting): Promise<Measurement> {
+  const { processors } = setting;
+  await using node = await LocalNode.start({
+    processors: [processors[1]],
+    transport: 'shm://0?direct_map=0',
+  });
+  await using client = node.client();
+  await using lease = await client.lease({ cores: 1, memoryMiB: 1024 });
+  const library = { library: nativeFile('libbench_functions.so') };
+  await using executor = await lease.allocate(library, { hotTimeout: -1 });
+  pinThread([processors[0]]);
+  const echo = executor.function('echo');
+  using input = executor.allocateInput(MEBIBYTE);
+  using output = executor.allocateOutput(MEBIBYTE);
+  input.bytes.fill(1);
+  const times = { count: largeCount(setting), warmUp: 200 };
+  try {
+    const invoke = (): void => void echo.invokeSync(input, output);
+    return await timed('hot native, 1 MiB, unmapped', invoke, times, setting);
+  } finally {
+    pinThread(processors);
+  }
+}
+
+function overMemcpy(
+  measurements: Readonly<Record<string, Measurement>>,
+  memcpy: Measurement,
+): Record<string, number> {
+  const rounded = (ratio: number): number => Math.round(ratio * 100) / 100;
+  return Object.fromEntries(
+    Object.entries(measurements).map(([name, { p50 }]) => [
+      `1 MiB ${name} / memcpy`,
+      rounded(p50 / memcpy.p50),
+    ]),
   );
-  return { measurements: [memcpy, ...Object.values(others)], facts: Object.fromEntries(facts) };
 }

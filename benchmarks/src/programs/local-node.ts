@@ -15,6 +15,8 @@ const READY_MS = 20_000;
 export interface LocalNodeOptions {
   /** The processors that executors run on, one thread each. */
   readonly processors: readonly number[];
+  /** Where it listens. Default `shm://0`. */
+  readonly transport?: string;
 }
 
 /** An executor manager without a resource manager, as a process of its own, and clients of it. */
@@ -34,14 +36,14 @@ export class LocalNode implements AsyncDisposable {
   }
 
   /** Starts it and waits until it is ready. Throws Error with its last words. */
-  static async start({ processors }: LocalNodeOptions): Promise<LocalNode> {
+  static async start({ processors, transport = 'shm://0' }: LocalNodeOptions): Promise<LocalNode> {
     const directory = await mkdtemp(join(tmpdir(), 'rfaas-benchmark-'));
     const nodeKey = deriveNodeKey(generateKey(), NODE_NAME);
     const keyFile = join(directory, 'node.key');
     await writeFile(keyFile, Buffer.from(nodeKey).toString('hex'), { mode: 0o600 });
     const configuration = {
       config: {
-        transport: 'shm://0',
+        transport,
         node_name: NODE_NAME,
         node_key_file: keyFile,
         cores: processors,

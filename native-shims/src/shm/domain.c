@@ -71,6 +71,7 @@ int shim_domain_open(const char *options, struct shim_domain **opened) {
   (void)pthread_mutex_init(&domain->lock, NULL);
   domain->epoll = domain->control = domain->event_fd = domain->event_writer = domain->self_pidfd = -1;
   domain->handshake_ms = 5000;
+  domain->direct_map = 1;
   domain->uids[0] = geteuid();
   domain->uids[1] = 0;
   domain->uid_count = 2;
@@ -108,7 +109,6 @@ int shim_domain_close(struct shim_domain *domain) {
 }
 
 int shim_domain_capabilities(struct shim_domain *domain, struct shim_capabilities *capabilities) {
-  (void)domain;
   *capabilities = (struct shim_capabilities){
       .abi_version = SHIM_ABI_VERSION,
       .endpoint_kind = SHIM_CONNECTED,
@@ -118,7 +118,7 @@ int shim_domain_capabilities(struct shim_domain *domain, struct shim_capabilitie
       .max_inline = SHM_MAX_SEND_BYTES,
       .max_segments = SHIM_MAX_SEGMENTS,
       .crosses_hosts = 0,
-      .direct_map = 1,
+      .direct_map = domain->direct_map,
       .max_send_bytes = SHM_MAX_SEND_BYTES,
       .max_queue_depth = SHM_MAX_ENTRIES,
   };

@@ -56,6 +56,7 @@ struct shim_domain {
   bool stopping;  /* (lock) */
   pthread_t bridge;
   uint32_t handshake_ms;
+  uint32_t direct_map; /* 0: neither hands out mappings nor says that it could */
   uint32_t uid_count;
   uid_t uids[SHM_MAX_UIDS];
   char directory[SHM_DIRECTORY_BYTES];

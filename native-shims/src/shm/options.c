@@ -74,8 +74,13 @@ static int parse_line(struct shim_domain *domain, const char *line, size_t lengt
       return 0;
     return shim_fail(EINVAL, "option handshake_ms=%.*s: wants a positive number", (int)value_length, value);
   }
-  return shim_fail(EINVAL, "unknown shm option \"%.*s\"; known are directory, uids and handshake_ms", (int)key_length,
-                   line);
+  if (key_is(line, key_length, "direct_map")) {
+    if (parse_number(value, value_length, &domain->direct_map) && domain->direct_map <= 1)
+      return 0;
+    return shim_fail(EINVAL, "option direct_map=%.*s: wants 0 or 1", (int)value_length, value);
+  }
+  return shim_fail(EINVAL, "unknown shm option \"%.*s\"; known are directory, uids, handshake_ms and direct_map",
+                   (int)key_length, line);
 }
 
 int shm_parse_options(struct shim_domain *domain, const char *options) {

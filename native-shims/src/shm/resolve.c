@@ -219,6 +219,8 @@ int shim_endpoint_resolve(struct shim_endpoint *endpoint, const struct shim_remo
 }
 
 int shim_endpoint_map(struct shim_endpoint *endpoint, uint32_t target, uint64_t *address, uint64_t *mapped_length) {
+  if (endpoint->domain->direct_map == 0)
+    return shim_fail(EOPNOTSUPP, "this domain was opened with direct_map=0");
   if (target >= endpoint->target_count)
     return shim_fail(EINVAL, "endpoint %u has no target %u; resolve it first", endpoint->id, target);
   const struct shm_target *found = &endpoint->targets[target];

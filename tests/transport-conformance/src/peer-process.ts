@@ -15,5 +15,6 @@ async function answer({ id, method, values }: SideCall): Promise<void> {
   } catch (error) {
     reply = { id, error: errorFacts(error) };
   }
-  process.send?.(reply);
+  // Whoever hung up meanwhile does not wait for an answer; the end of the channel closes this side.
+  process.send?.(reply, undefined, {}, () => undefined);
 }
