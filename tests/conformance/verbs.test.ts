@@ -13,7 +13,7 @@ describeTransport('verbs', {
       void openTransport(url).close();
       return null;
     } catch (error) {
-      return `${(error as Error).message.replaceAll(/\n\s*/g, ' ')}. Soft-RoCE: npm run test:soft-roce`;
+      return `${(error as Error).message.replaceAll(/\n\s*/g, ' ')}. Soft-RoCE: npm run test:soft-roce -- COMMAND`;
     }
   },
 });

@@ -6,7 +6,7 @@ export const MODES = ['one-device', 'two-devices', 'two-machines'];
 export const helpText = `Runs a command on Soft-RoCE, the kernel's own RDMA over Ethernet, in an emulated machine that sees this
 machine's files (changes stay in the guest's memory), and exits with its status.
 
-usage: node tests/soft-roce/run.mjs [options] -- COMMAND [ARGUMENT...]
+usage: npm run test:soft-roce -- [options] COMMAND [ARGUMENT...]
 
   --mode MODE         ${MODES.join(' | ')} (default one-device)
   --timeout SECONDS   ends the machine after so long (default 300); exit status 124
@@ -17,29 +17,27 @@ usage: node tests/soft-roce/run.mjs [options] -- COMMAND [ARGUMENT...]
   --console           shows the guest kernel's console on stderr
   --help
 
-example: node tests/soft-roce/run.mjs -- ibv_devinfo
+example: npm run test:soft-roce -- --mode two-devices ibv_devinfo
 `;
+
+const OPTIONS = {
+  mode: { type: 'string', default: 'one-device' },
+  timeout: { type: 'string', default: '300' },
+  memory: { type: 'string', default: '2048' },
+  netem: { type: 'string', default: '' },
+  env: { type: 'string', multiple: true, default: [] },
+  'refresh-kernel': { type: 'boolean', default: false },
+  console: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+};
 
 /** What the command line asks for, or `problem`: why it cannot be done. */
 export function parseOptions(words) {
-  const separator = words.indexOf('--');
-  const ours = separator < 0 ? words : words.slice(0, separator);
-  const command = separator < 0 ? [] : words.slice(separator + 1);
+  const ours = words.slice(0, ownWords(words));
+  const command = words.slice(ours.length + (words[ours.length] === '--' ? 1 : 0));
   let values;
   try {
-    ({ values } = parseArgs({
-      args: ours,
-      options: {
-        mode: { type: 'string', default: 'one-device' },
-        timeout: { type: 'string', default: '300' },
-        memory: { type: 'string', default: '2048' },
-        netem: { type: 'string', default: '' },
-        env: { type: 'string', multiple: true, default: [] },
-        'refresh-kernel': { type: 'boolean', default: false },
-        console: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    }));
+    ({ values } = parseArgs({ args: ours, options: OPTIONS }));
   } catch (error) {
     return { help: false, problem: error.message };
   }
@@ -57,11 +55,21 @@ export function parseOptions(words) {
   return { ...options, problem: problemOf(options) };
 }
 
+/** How many words come before the command: it begins at the first word that is neither an option nor its value. */
+function ownWords(words) {
+  let at = 0;
+  while (at < words.length && words[at].startsWith('--') && words[at] !== '--') {
+    const option = OPTIONS[words[at].slice(2)];
+    at += option?.type === 'string' ? 2 : 1;
+  }
+  return Math.min(at, words.length);
+}
+
 function problemOf({ mode, timeoutSeconds, memoryMiB, command }) {
   if (!MODES.includes(mode)) return `--mode ${mode}: there are only ${MODES.join(', ')}`;
   if (!(timeoutSeconds > 0)) return '--timeout wants a number of seconds above 0';
   if (!(Number.isInteger(memoryMiB) && memoryMiB >= 512)) return '--memory wants at least 512 MiB';
-  if (command.length === 0) return 'no command; it follows after --';
+  if (command.length === 0) return 'no command; it follows the options';
   return undefined;
 }
 
