@@ -34,7 +34,8 @@ static uint32_t status_of(enum ibv_wc_status status) {
 
 static const char *cause_of(uint32_t status) {
   static const char *const causes[] = {
-      [SHIM_LOCAL_LENGTH_ERROR] = "a payload did not fit the receive that it met, or is longer than a message may be",
+      [SHIM_LOCAL_LENGTH_ERROR] = "a payload did not fit the receive that it met (or, on Soft-RoCE, met one into "
+                                  "memory that is not registered any more), or is longer than a message may be",
       [SHIM_LOCAL_PROTECTION_ERROR] = "own memory was used that is not registered (any more), or without the access",
       [SHIM_REMOTE_ACCESS_ERROR] = "the peer's memory is not registered (any more) under that key, is shorter, or was "
                                    "registered without the access",
@@ -85,8 +86,12 @@ static bool receive(const struct shim_queue *queue, struct shim_endpoint *endpoi
     now_ready(endpoint);
   completion->wr_id = (uint32_t)wc->wr_id;
   completion->opcode = SHIM_RECEIVE;
-  if (__builtin_expect(wc->status != IBV_WC_SUCCESS, 0))
+  if (__builtin_expect(wc->status != IBV_WC_SUCCESS, 0)) {
+    /* Soft-RoCE's word for a receive that cannot take the payload. */
+    if (wc->status == IBV_WC_LOC_QP_OP_ERR)
+      completion->status = SHIM_LOCAL_LENGTH_ERROR;
     return true;
+  }
   if (wc->opcode == IBV_WC_RECV_RDMA_WITH_IMM)
     completion->opcode = SHIM_RECEIVE_WRITE_IMMEDIATE;
   if ((wc->wc_flags & IBV_WC_WITH_IMM) != 0) {

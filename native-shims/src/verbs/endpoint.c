@@ -109,6 +109,7 @@ static void wake_queues(struct shim_endpoint *endpoint) {
 int shim_endpoint_disconnect(struct shim_endpoint *endpoint) {
   struct shim_domain *domain = endpoint->domain;
   struct shim_request *request = NULL;
+  verbs_mailbox_await_peer(endpoint);
   if (shim_endpoint_state(endpoint) == SHIM_ESTABLISHED && __atomic_load_n(&endpoint->ready, __ATOMIC_ACQUIRE) != 0)
     verbs_mailbox_goodbye(endpoint);
   verbs_lock(domain);

@@ -90,6 +90,9 @@ void verbs_mailbox_announce(const struct shim_endpoint *endpoint, uint8_t answer
 void verbs_mailbox_learn(struct shim_endpoint *endpoint, const uint8_t *answer, uint32_t bytes);
 /* On the connecting side, before anything else is sent: where the own mailbox is. */
 int verbs_mailbox_introduce(struct shim_endpoint *endpoint);
+/* On the accepting side, before a goodbye: waits, not for long, until the peer has finished its part of the handshake.
+ * Else an end right after the beginning would look like a death to it. */
+void verbs_mailbox_await_peer(struct shim_endpoint *endpoint);
 bool verbs_mailbox_has_goodbye(const struct shim_endpoint *endpoint);
 /* Says goodbye behind everything posted and waits, not for long, until all of it is done. */
 void verbs_mailbox_goodbye(struct shim_endpoint *endpoint);

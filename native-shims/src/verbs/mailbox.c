@@ -13,9 +13,11 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define MAGIC 0x62764672u /* "rFvb" */
 #define GOODBYE UINT64_C(0x6579626f6f674672)
+#define AWAIT_MICROSECONDS 100u
 #define LONGEST_GOODBYE (100u * (uint64_t)SHIM_NANOSECONDS_PER_MILLISECOND)
 
 /* Behind the private data of an answer. 24 bytes. */
@@ -92,6 +94,14 @@ static bool find_peer_mailbox(struct shim_endpoint *endpoint) {
 bool verbs_mailbox_has_goodbye(const struct shim_endpoint *endpoint) {
   bool expected = endpoint->has_peer_mailbox || __atomic_load_n(&endpoint->mailbox->magic, __ATOMIC_ACQUIRE) == MAGIC;
   return !expected || __atomic_load_n(&endpoint->mailbox->goodbye, __ATOMIC_ACQUIRE) == GOODBYE;
+}
+
+void verbs_mailbox_await_peer(struct shim_endpoint *endpoint) {
+  uint64_t deadline = shim_now() + LONGEST_GOODBYE;
+  while (endpoint->accepted && shim_endpoint_state(endpoint) == SHIM_ESTABLISHED &&
+         (__atomic_load_n(&endpoint->ready, __ATOMIC_ACQUIRE) == 0 || !find_peer_mailbox(endpoint)) &&
+         shim_now() < deadline)
+    (void)usleep(AWAIT_MICROSECONDS);
 }
 
 void verbs_mailbox_goodbye(struct shim_endpoint *endpoint) {

@@ -181,6 +181,7 @@ struct shim_endpoint {
   struct shim_request *request; /* not answered yet */
   uint32_t promised_sends;
   uint32_t promised_receives;
+  bool accepted;  /* by this side: the peer connected */
   bool transmits; /* the queue pair reached the state in which it sends */
   bool said_goodbye;
   struct shim_list deferred; /* (lock) requests of deferred.c */

@@ -135,6 +135,7 @@ static int accept_request(struct shim_endpoint *endpoint, const void *private_da
     return shim_fail(error, "accepting %s (rdma_accept: %s)", request->peer, shim_errno_name(error));
   }
   endpoint->request = NULL;
+  endpoint->accepted = true;
   (void)snprintf(endpoint->peer, sizeof endpoint->peer, "%s", request->peer);
   endpoint->peer_port = request->peer_port;
   endpoint->cm = verbs_request_release(request);

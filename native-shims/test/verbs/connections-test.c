@@ -110,6 +110,26 @@ static void an_orderly_end_is_told(void) {
   }
 }
 
+static void an_end_right_after_the_beginning_is_orderly(void) {
+  for (int round = 0; round < 10; round++) {
+    struct side client;
+    struct side server;
+    struct shim_listener *listener;
+    open_both(&client, &server);
+    CHECK(shim_listener_open(server.domain, "", 0, 8, &listener) > 0);
+    fixture_fill(&client, NULL, 8);
+    CHECK_EQUAL(shim_endpoint_connect(client.endpoint, "", (uint32_t)shim_listener_port(listener), "", 0, 5000), 0);
+    struct shim_event event = fixture_expect(server.domain, SHIM_EVENT_CONNECT_REQUEST);
+    fixture_fill(&server, (struct shim_request *)(uintptr_t)event.object, 8);
+    CHECK_EQUAL(shim_endpoint_accept(server.endpoint, NULL, 0), 0);
+    CHECK_EQUAL(shim_endpoint_close(server.endpoint), 0);
+    (void)fixture_expect(client.domain, SHIM_EVENT_ESTABLISHED);
+    CHECK_EQUAL(fixture_expect(client.domain, SHIM_EVENT_DISCONNECTED).reason, SHIM_CLOSED_BY_PEER);
+    fixture_close(&client);
+    fixture_close(&(struct side){.domain = server.domain, .info = server.info});
+  }
+}
+
 /* A program of its own: what is opened of verbs does not outlive a fork. */
 static int run_child(uint32_t port) {
   struct side side = {.domain = fixture_domain("")};
@@ -193,6 +213,7 @@ int main(int argc, char **argv) {
   RUN(an_unanswered_request_times_out);
   RUN(an_acceptor_may_send_at_once);
   RUN(an_orderly_end_is_told);
+  RUN(an_end_right_after_the_beginning_is_orderly);
   RUN(a_listener_that_closes_rejects);
   RUN(ipv6_and_names_of_devices_work);
   RUN(a_killed_peer_is_told_apart);

@@ -114,6 +114,9 @@ export function memory({ test, fixture }: Scene): void {
     other.close();
     sides.near.postSend({ region: sides.nearRegion, offset: 0, byteLength: 8 }, { signaled: false });
     await sides.near.close();
-    expect(await sides.far.disconnected).toMatchObject({ kind: 'closed-by-peer' });
+    // Where a device refuses to write there, the connection fails for it.
+    expect(await sides.far.disconnected).toMatchObject({
+      kind: expect.stringMatching(/^(closed-by-peer|failed)$/),
+    });
   });
 }
