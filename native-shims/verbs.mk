@@ -12,12 +12,16 @@ VERBS_OBJECTS := $(call objects,$(COMMON) $(wildcard src/verbs/*.c) src/shm/seal
 VERBS_TESTS := $(wildcard test/verbs/*.c)
 VERBS_PROGRAMS := $(patsubst test/%.c,$(BUILD)/test/%,$(VERBS_TESTS))
 LIBRARIES += $(BUILD)/librdmalib_verbs.so
+all: $(BUILD)/verbs_latency
 
 $(BUILD)/librdmalib_verbs.so: $(VERBS_OBJECTS)
 	$(CC) $(SANITIZE) $(SHARED) $(LDFLAGS) $^ -o $@ -lrdmacm -libverbs -lpthread
 
 $(BUILD)/test/verbs/%: $(BUILD)/objects/test/verbs/%.o $(VERBS_OBJECTS)
 	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) $(LDFLAGS) $^ -o $@ -lrdmacm -libverbs -lpthread
+
+$(BUILD)/verbs_latency: $(BUILD)/objects/bench/verbs_latency.o $(BUILD)/objects/src/loops/ticks.o
 	$(CC) $(SANITIZE) $(LDFLAGS) $^ -o $@ -lrdmacm -libverbs -lpthread
 
 .PHONY: verbs verbs-programs check-verbs

@@ -104,7 +104,7 @@ describe('rfaas nodes and rfaas leases', () => {
     const lease = await client.lease({ cores: 1, memoryMiB: 512 });
     const nodes = await rfaas(['nodes']);
     expect(nodes.output).toMatch(
-      /^NODE +STATE +FREE CORES +FREE MiB +URL\nnode-0 +connected +1\/2 +3584\/4096 +shm:/,
+      /^NODE +STATE +FREE CORES +FREE MiB +URL\nnode-0 +connected +1\/2 +3584\/4096 +(shm|verbs):/,
     );
     const leases = await rfaas(['leases']);
     expect(leases.output).toContain(lease.id);

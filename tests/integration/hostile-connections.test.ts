@@ -2,13 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { connectionDataBytes, decodeRejection, encodeConnectionData } from '@rfaas/core';
 import { ConnectionRefusedError, openTransport, parseTransportUrl, type Transport } from '@rfaas/rdmalib';
 import { LocalCluster } from '../support/local-cluster.ts';
+import { testTransport } from '../support/test-transport.ts';
 
 let cluster: LocalCluster;
 let transport: Transport;
 
 beforeAll(async () => {
   cluster = await LocalCluster.start();
-  transport = openTransport('shm://0');
+  transport = openTransport(testTransport);
 }, 60_000);
 
 afterAll(async () => {

@@ -4,6 +4,7 @@ import { openTransport } from '@rfaas/rdmalib';
 import { compileFunctionLibrary, type CompiledLibrary } from '../support/compile-function-library.ts';
 import { LocalCluster } from '../support/local-cluster.ts';
 import { allocateOnce, leaseFor, RawManagerClient, type RawLease } from '../support/raw-manager-client.ts';
+import { testTransport, testTransportAt } from '../support/test-transport.ts';
 import type { Lease } from '@rfaas/core';
 
 let cluster: LocalCluster;
@@ -94,10 +95,10 @@ describe('a lease that', () => {
 
   test('is presented twice doubles nothing', async () => {
     // Somebody listens and never answers, so that the executor goes on trying until it is ended.
-    await using transport = openTransport('shm://0');
+    await using transport = openTransport(testTransport);
     using domain = transport.openProtectionDomain();
     await using listener = await domain.listen({ host: '', port: 0 });
-    const raw = { ...valid(), clientUrl: `shm://${listener.address.port}` };
+    const raw = { ...valid(), clientUrl: testTransportAt(listener.address.port) };
     await using first = await RawManagerClient.connect(url, raw);
     const started = await first.allocate(raw);
     if (started.kind !== 'allocation-started') throw new Error(`not started: ${started.kind}`);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseTransportUrl } from '@rfaas/rdmalib';
 
 import { LocalCluster } from '../support/local-cluster.ts';
+import { testTransportAt } from '../support/test-transport.ts';
 
 import { spawnServer, type ServerProgram } from '../support/spawn-server.ts';
 
@@ -50,10 +51,10 @@ test('a port that is taken is named, and the first listener goes on', async () =
   const { port } = parseTransportUrl(cluster.resourceManager.url);
   const own = await LocalCluster.create();
   await using files = own;
-  await expect(files.startResourceManager({ transport: `shm://${port}` })).rejects.toThrow(
+  await expect(files.startResourceManager({ transport: testTransportAt(port) })).rejects.toThrow(
     new RegExp(`status 1[\\s\\S]*${port}`),
   );
-  await expect(files.startNode('node-9', { config: { transport: `shm://${port}` } })).rejects.toThrow(
+  await expect(files.startNode('node-9', { config: { transport: testTransportAt(port) } })).rejects.toThrow(
     new RegExp(`status 1[\\s\\S]*${port}`),
   );
   const client = await cluster.connect();

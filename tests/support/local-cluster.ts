@@ -3,6 +3,7 @@ import { deriveNodeKey, deriveTenantCredential, generateKey } from '@rfaas/core'
 import { readFileSync } from 'node:fs';
 
 import { spawnServer, type SpawnedServer } from './spawn-server.ts';
+import { testTransport } from './test-transport.ts';
 import { TemporaryConfig } from './temporary-config.ts';
 
 /** What a node of a test's cluster has. */
@@ -98,7 +99,7 @@ export class LocalCluster implements AsyncDisposable {
   async startResourceManager(config: Readonly<Record<string, unknown>> = {}): Promise<SpawnedServer> {
     const path = await this.files.json('resource_manager.json', {
       config: {
-        transport: 'shm://0',
+        transport: testTransport,
         cluster_key_file: await this.files.key('cluster.key', this.clusterKey),
         http_token_file: this.tokenFile,
         ...config,
@@ -117,7 +118,7 @@ export class LocalCluster implements AsyncDisposable {
   ): Promise<SpawnedServer> {
     const path = await this.files.json(`${name}.json`, {
       config: {
-        transport: 'shm://0',
+        transport: testTransport,
         node_name: name,
         node_key_file: await this.files.key(`${name}.key`, this.nodeKey(name)),
         cores: processors(cores),

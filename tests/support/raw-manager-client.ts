@@ -10,6 +10,7 @@ import {
   type Message,
 } from '@rfaas/core';
 import { MessageChannel, openTransport, parseTransportUrl, type Transport } from '@rfaas/rdmalib';
+import { testTransportAt } from './test-transport.ts';
 
 /** A lease of one core on `node-0` that is in force now. */
 export function leaseFor(node: string, incarnation: bigint, changes: Partial<Lease> = {}): Lease {
@@ -77,7 +78,7 @@ export class RawManagerClient implements AsyncDisposable {
   }
 
   /** Asks for cores under the lease. */
-  async allocate({ lease, signedWith, clientUrl = 'shm://1', alter }: RawLease, cores = 1): Promise<Message> {
+  async allocate({ lease, signedWith, clientUrl = testTransportAt(1), alter }: RawLease, cores = 1): Promise<Message> {
     const token = signLease(signedWith, lease);
     alter?.(token);
     return this.request({
