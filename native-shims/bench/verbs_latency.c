@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The raw round trip of an RDMA device: a write with immediate there and one back between two processes, by libibverbs
- * and librdmacm alone. The client spins; the server spins, or arms its completion queue and sleeps for each request.
+ * and librdmacm alone. The client spins; the server spins, or arms its completion queue and sleeps for each request, and
+ * the client then pauses before each, so that it does.
  *
  *   verbs_latency ADDRESS PROCESSOR PROCESSOR BYTES ROUND_TRIPS spin|sleep
  */
@@ -18,6 +19,7 @@
 #define DEPTH 32
 #define INLINE_BYTES 256
 #define WARM_UP 500u
+#define PAUSE_MICROSECONDS 500u
 #define RNR_TIMER 7 /* 0.12 ms; what rdma_cm leaves is 655 ms */
 
 struct memory {
@@ -195,6 +197,10 @@ static void run_client(const char *host, uint32_t bytes, int port_pipe, uint64_t
   require(samples != NULL, "calloc");
   uint64_t before = rfaas_ticks();
   for (uint64_t i = 0; i < WARM_UP + count; i++) {
+    if (sleeps) {
+      (void)usleep(PAUSE_MICROSECONDS);
+      before = rfaas_ticks();
+    }
     write_once(&side, i);
     post_receives(&side, 1);
     while (!poll_once(&side)) {

@@ -1,5 +1,4 @@
-// Runs one command on real kernel RDMA (Soft-RoCE) in an emulated machine. README.md says how; --help shows the
-// options.
+// Runs one command, or all tests that want RDMA, on real kernel RDMA (Soft-RoCE) in an emulated machine. --help shows how.
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,6 +10,7 @@ import { buildInitramfs } from './src/initramfs.mjs';
 import { cachedKernel } from './src/kernel.mjs';
 import { Machine } from './src/machine.mjs';
 import { helpText, parseOptions } from './src/options.mjs';
+import { runTestPlan } from './src/test-plan.mjs';
 
 /** Exit statuses of the runner itself, beside the command's own: as `timeout` and `env` use them. */
 const TIMED_OUT = 124;
@@ -28,30 +28,36 @@ async function main(words) {
     process.stderr.write(`soft-roce: ${options.problem}\n\n${helpText}`);
     return NOT_RUN;
   }
-  const directory = mkdtempSync(join(tmpdir(), 'rfaas-soft-roce-'));
   try {
-    return await run(options, directory);
+    installMissingPackages();
+    return options.command.length === 0 ? await runTestPlan(options, boot) : await boot(options);
   } catch (error) {
     process.stderr.write(`soft-roce: ${error.message}\n`);
     return NOT_RUN;
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
   }
 }
 
-async function run(options, directory) {
-  installMissingPackages();
-  const kernel = cachedKernel({ refresh: options.refreshKernel });
-  const initramfs = buildInitramfs(kernel);
-  const run = randomBytes(8).toString('hex');
-  const shared = join(directory, 'shared');
-  mkdirSync(shared, { mode: 0o777 });
-  const machines = machineNumbers(options.mode).map((number) => {
-    const exchange = join(directory, `machine-${number}`);
-    writeExchange(exchange, { ...options, number, run });
-    return new Machine({ ...options, kernel, initramfs, number, exchange, shared, directory });
-  });
-  return await untilAllEnd(machines, options);
+/** Boots the machine or machines and runs the command. `collect` may look into the shared folder before it is removed. */
+async function boot(options, collect) {
+  const directory = mkdtempSync(join(tmpdir(), 'rfaas-soft-roce-'));
+  try {
+    const kernel = cachedKernel({ refresh: options.refreshKernel });
+    const initramfs = buildInitramfs(kernel);
+    const run = randomBytes(8).toString('hex');
+    const shared = join(directory, 'shared');
+    mkdirSync(shared, { mode: 0o777 });
+    const numbers = machineNumbers(options.mode);
+    const machines = numbers.map((number) => {
+      const exchange = join(directory, `machine-${number}`);
+      writeExchange(exchange, { ...options, number, run });
+      return new Machine({ ...options, kernel, initramfs, number, exchange, shared, directory });
+    });
+    const status = await untilAllEnd(machines, options);
+    collect?.(status, shared, numbers);
+    return status;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }
 
 function machineNumbers(mode) {

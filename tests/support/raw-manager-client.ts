@@ -78,7 +78,10 @@ export class RawManagerClient implements AsyncDisposable {
   }
 
   /** Asks for cores under the lease. */
-  async allocate({ lease, signedWith, clientUrl = testTransportAt(1), alter }: RawLease, cores = 1): Promise<Message> {
+  async allocate(
+    { lease, signedWith, clientUrl = testTransportAt(1), alter }: RawLease,
+    cores = 1,
+  ): Promise<Message> {
     const token = signLease(signedWith, lease);
     alter?.(token);
     return this.request({

@@ -24,20 +24,22 @@ export const transportLatency: Benchmark = {
     for (const bytes of sizes) {
       progress.show(`transport in C, ${bytes} B`);
       measurements.push(await measureAtFloor(processors, () => measureTransport(processors, bytes, count)));
-      measurements.push(await fromTypeScript(setting, bytes));
+      measurements.push(await measureFromTypeScript('shm://0', setting, bytes));
     }
     const settings = { transport: 'shm', processors, warmUp: `${WARM_UP} round trips`, inline: true };
     return { settings, measurements: relate(measurements) };
   },
 };
 
-async function fromTypeScript(
+/** The round trip through rdmalib on any transport; `listenUrl` is where the peer listens. */
+export async function measureFromTypeScript(
+  listenUrl: string,
   { processors, count, progress }: BenchmarkSetting,
   bytes: number,
 ): Promise<Measurement> {
   const name = `transport, TypeScript, ${bytes} B`;
   const script = join(import.meta.dirname, '../programs/transport-peer.js');
-  const peer = spawn(process.execPath, [script, 'shm://0', String(bytes), String(processors[1])], {
+  const peer = spawn(process.execPath, [script, listenUrl, String(bytes), String(processors[1])], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(peer, 'exit');

@@ -126,8 +126,10 @@ int verbs_device_of(const char *host, bool own, char *device, uint32_t bytes) {
     return shim_fail(errno, "cannot ask rdma_cm for the device of %s (%s)", host, shim_errno_name(errno));
   int failed = own ? rdma_bind_addr(cm, &address.any) : rdma_resolve_addr(cm, NULL, &address.any, ROUTE_MILLISECONDS);
   if (failed != 0)
-    error = shim_fail(errno, "no RDMA device %s %s (%s)", own ? "has the address" : "is on the way to", host,
-                      shim_errno_name(errno));
+    error = shim_fail(errno,
+                      "no RDMA device %s %s (%s); \"rdma link\" and \"ip addr\" show which has which address, and "
+                      "device=NAME names one",
+                      own ? "has the address" : "is on the way to", host, shim_errno_name(errno));
   else if (cm->verbs == NULL)
     error = shim_fail(ENODEV, "the address %s belongs to no RDMA device", host);
   else

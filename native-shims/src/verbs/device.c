@@ -6,10 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NO_DEVICE                                                                                                      \
-  "this machine has no RDMA device. Look with \"rdma link\"; for Soft-RoCE, as root: modprobe rdma_rxe && rdma link "  \
-  "add rxe0 type rxe netdev NETDEV"
-
 /* The first active port from `wanted` on (0: of all): its number, or 0. */
 static uint8_t active_port(struct ibv_context *context, uint32_t wanted) {
   struct ibv_device_attr device;
@@ -74,7 +70,7 @@ static int find_device(struct shim_domain *domain) {
   int count = 0;
   struct ibv_context **devices = rdma_get_devices(&count);
   if (devices == NULL || count == 0)
-    error = shim_fail(ENODEV, NO_DEVICE);
+    error = verbs_unusable("cannot open RDMA devices", errno);
   else
     error = options->device[0] != '\0' ? find_named(domain, devices, count) : find_only_active(domain, devices, count);
   if (devices != NULL)

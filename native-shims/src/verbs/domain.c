@@ -134,10 +134,7 @@ static int open_descriptors(struct shim_domain *domain) {
                      errno == EMFILE ? "; descriptors are exhausted, raise \"ulimit -n\"" : "");
   domain->channel = rdma_create_event_channel();
   if (domain->channel == NULL)
-    return shim_fail(errno,
-                     "cannot open a verbs domain: no rdma_cm (%s). As root: modprobe -a ib_uverbs rdma_ucm, and for "
-                     "Soft-RoCE rdma_rxe",
-                     shim_errno_name(errno));
+    return verbs_unusable("cannot open rdma_cm", errno);
   int flags = fcntl(domain->channel->fd, F_GETFL);
   if (flags < 0 || fcntl(domain->channel->fd, F_SETFL, flags | O_NONBLOCK) != 0)
     return shim_fail(errno, "cannot make rdma_cm's events not block (fcntl: %s)", shim_errno_name(errno));

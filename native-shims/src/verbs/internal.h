@@ -30,6 +30,9 @@ int verbs_parse_options(struct verbs_options *options, const char *text);
 
 /* device.c: finds the device and the port that the options mean and what they can do. */
 int verbs_device_open(struct shim_domain *domain);
+/* diagnose.c: the negative errno of the most basic thing that is missing, with a text that says what to do; `what`
+ * failed with `error`. */
+int verbs_unusable(const char *what, int error);
 /* probe.c */
 uint32_t verbs_probe_inline(struct ibv_pd *pd);
 

@@ -26,6 +26,7 @@ const remedies: Readonly<Record<string, string>> = {
 
 const codes: Readonly<Record<string, RdmaErrorCode>> = {
   ENODEV: 'RDMA_ERR_DEVICE_NOT_FOUND',
+  ENETDOWN: 'RDMA_ERR_DEVICE_NOT_FOUND',
   ETIMEDOUT: 'RDMA_ERR_TIMEOUT',
   ENOTCONN: 'RDMA_ERR_CONNECTION_LOST',
   ECONNRESET: 'RDMA_ERR_CONNECTION_LOST',

@@ -1,0 +1,180 @@
+import type { Executor, FunctionSource } from '@rfaas/client';
+import { readFileSync } from 'node:fs';
+import { net, type Measurement } from '../measure/report.ts';
+import { sample, sampleAfterPauses } from '../measure/sampling.ts';
+import { LocalNode } from '../programs/local-node.ts';
+import { nativeFile, runNativeProgram } from '../programs/native-program.ts';
+import { pinThread } from '../programs/processors.ts';
+import { measurement, type Benchmark, type BenchmarkSetting } from './benchmark.ts';
+import { FUNCTIONS_MODULE } from './invocation.ts';
+import { measureFromTypeScript } from './transport-latency.ts';
+
+/** The address and the device of the Soft-RoCE machine, or what a machine with RDMA is told. */
+const ADDRESS = process.env['SOFT_ROCE_ADDRESSES']?.split(',')[0] ?? process.env['RFAAS_RDMA_ADDRESS'];
+const DEVICE = process.env['SOFT_ROCE_DEVICES']?.split(',')[0] ?? process.env['RFAAS_RDMA_DEVICE'];
+const WARM_UP = 5000;
+/** Invocations among which one that waits for a timer would be seen. */
+const STALL_COUNT = 10_000;
+const MOST_SAMPLES = 10_000;
+const MOST_WARM_SAMPLES = 1000;
+const PAUSE_MS = 0.5;
+
+/** Whole invocations on a real RDMA device, against the round trip of libibverbs alone. */
+export const rdma: Benchmark = {
+  name: 'rdma',
+  description:
+    'on an RDMA device (RFAAS_RDMA_ADDRESS, or npm run test:soft-roce -- npm run bench -- rdma): libibverbs alone, rdmalib, ' +
+    'hot and warm invocations',
+  async run(setting) {
+    const address = requireAddress();
+    const url = `verbs://${address}:0`;
+    const bytes = setting.sizes[0] ?? 64;
+    const count = Math.min(MOST_SAMPLES, setting.count);
+    const few = { ...setting, count };
+    const [raw, rawAsleep] = await measureRaw(address, few, bytes);
+    const inC = await measureShim(few, bytes);
+    const inTypeScript = await measureFromTypeScript(url, few, bytes);
+    const invocations = await measureInvocations(url, few, bytes);
+    const { hotNative, warmNative } = invocations;
+    const times = (one: Measurement, other: Measurement): number =>
+      Math.round((net(one) / net(other)) * 1000) / 1000;
+    return {
+      settings: {
+        transport: url,
+        processors: setting.processors,
+        warmUp: `${WARM_UP} invocations`,
+        pauseMs: PAUSE_MS,
+      },
+      measurements: [raw, rawAsleep, inC, inTypeScript, ...invocations.all].map((each) => ({
+        ...each,
+        timesTransport: net(each) / net(raw),
+      })),
+      facts: {
+        'hot native / libibverbs': times(hotNative, raw),
+        'warm native / libibverbs, server sleeps': times(warmNative, rawAsleep),
+        ...invocations.facts,
+      },
+    };
+  },
+};
+
+function requireAddress(): string {
+  if (ADDRESS !== undefined) return ADDRESS;
+  throw new Error(
+    'this benchmark needs an RDMA device: set RFAAS_RDMA_ADDRESS to an address of one, or use Soft-RoCE: ' +
+      'npm run test:soft-roce -- npm run bench -- rdma',
+  );
+}
+
+async function measureRaw(
+  address: string,
+  { processors, count, progress }: BenchmarkSetting,
+  bytes: number,
+): Promise<[Measurement, Measurement]> {
+  progress.show('libibverbs alone');
+  const spinning = await runNativeProgram('verbs_latency', [address, ...processors, bytes, count, 'spin']);
+  const asleep = await runNativeProgram('verbs_latency', [
+    ...[address, ...processors, bytes],
+    ...[Math.min(count, MOST_WARM_SAMPLES), 'sleep'],
+  ]);
+  return [
+    { ...spinning, name: `libibverbs, C, ${bytes} B` },
+    { ...asleep, name: `libibverbs, C, ${bytes} B, server sleeps` },
+  ];
+}
+
+async function measureShim(
+  { processors, count, progress }: BenchmarkSetting,
+  bytes: number,
+): Promise<Measurement> {
+  progress.show('transport in C');
+  const library = nativeFile('librdmalib_verbs.so');
+  const measured = await runNativeProgram('transport_latency', [library, ...processors, bytes, count]);
+  return { ...measured, name: `transport, C, ${bytes} B` };
+}
+
+interface Invocations {
+  readonly hotNative: Measurement;
+  readonly warmNative: Measurement;
+  readonly all: readonly Measurement[];
+  readonly facts: Readonly<Record<string, number>>;
+}
+
+async function measureInvocations(
+  url: string,
+  setting: BenchmarkSetting,
+  bytes: number,
+): Promise<Invocations> {
+  const { processors } = setting;
+  await using node = await LocalNode.start({ processors: [processors[1]], transport: url });
+  await using client = node.client();
+  await using lease = await client.lease({ cores: 1, memoryMiB: 1024 });
+  pinThread([processors[0]]);
+  const measure = async (name: string, source: FunctionSource, hotTimeout: number): Promise<Measurement> => {
+    await using executor = await lease.allocate(source, { hotTimeout });
+    return hotTimeout < 0 ? hot(executor, name, bytes, setting) : warm(executor, name, bytes, setting);
+  };
+  const native = { library: nativeFile('libbench_functions.so') };
+  const javascript = { module: FUNCTIONS_MODULE };
+  const before = receiverNotReady();
+  const hotNative = await measure(`hot native, ${bytes} B`, native, -1);
+  const facts = {
+    [`slowest of ${hotNative.count} / median`]: Math.round((hotNative.max / hotNative.p50) * 10) / 10,
+    'receivers not ready (rcvd_rnr_err)': receiverNotReady() - before,
+  };
+  const hotJavaScript = await measure(`hot JavaScript, ${bytes} B`, javascript, -1);
+  const warmNative = await measure(`warm native, ${bytes} B`, native, 0);
+  const warmJavaScript = await measure(`warm JavaScript, ${bytes} B`, javascript, 0);
+  pinThread(processors);
+  return { hotNative, warmNative, all: [hotNative, hotJavaScript, warmNative, warmJavaScript], facts };
+}
+
+function hot(
+  executor: Executor,
+  name: string,
+  bytes: number,
+  { count, progress }: BenchmarkSetting,
+): Measurement {
+  const echo = executor.function('echo');
+  using input = executor.allocateInput(bytes);
+  using output = executor.allocateOutput(bytes);
+  const options = {
+    count: Math.max(count, STALL_COUNT),
+    warmUp: WARM_UP,
+    onProgress: progress.counting(name, count),
+  };
+  return measurement(
+    name,
+    sample(() => void echo.invokeSync(input, output), options),
+  );
+}
+
+/** After pauses in which the executor's thread falls asleep. */
+function warm(
+  executor: Executor,
+  name: string,
+  bytes: number,
+  { count, progress }: BenchmarkSetting,
+): Measurement {
+  const echo = executor.function('echo');
+  using input = executor.allocateInput(bytes);
+  using output = executor.allocateOutput(bytes);
+  const samples = Math.min(count, MOST_WARM_SAMPLES);
+  const options = { count: samples, warmUp: 100, onProgress: progress.counting(name, samples) };
+  return measurement(
+    name,
+    sampleAfterPauses(() => void echo.invokeSync(input, output), PAUSE_MS, options),
+  );
+}
+
+/** How often the device found no receive posted; NaN where it does not count. */
+function receiverNotReady(): number {
+  try {
+    return Number(
+      readFileSync(`/sys/class/infiniband/${DEVICE ?? ''}/ports/1/hw_counters/rcvd_rnr_err`, 'utf8'),
+    );
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Number.NaN;
+    throw error;
+  }
+}

@@ -1,0 +1,75 @@
+// In the guest: runs the parts of the tests that are named, and leaves what became of them in the shared folder.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { runJestTests } from '../../scripts/jest-tests.mjs';
+import { endOfOutput, runCommand } from '../../scripts/run-command.mjs';
+import { addTests, noTests } from '../../scripts/test-summary.mjs';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const {
+  SOFT_ROCE_ADDRESSES: addresses = '',
+  SOFT_ROCE_MACHINE: machine = '',
+  SOFT_ROCE_MODE: mode = '',
+  SOFT_ROCE_SHARED: shared = '',
+} = process.env;
+
+/** Integration tests that are about what a transport carries; they run on verbs unchanged. */
+const INTEGRATION = [
+  'client-invocation',
+  'client-connections',
+  'client-failures',
+  'client-packages',
+  'sudden-deaths',
+  'refused-leases',
+  'hostile-connections',
+  'starting-servers',
+];
+
+/** An emulated processor runs JavaScript some ten times slower. */
+const PATIENTLY = ['--runInBand', '--testTimeout=120000'];
+
+const PARTS = {
+  'c-tests': runCTests,
+  conformance: () => runJestTests(root, ['conformance'], [...PATIENTLY, 'tests/conformance/verbs.test.ts']),
+  integration: () =>
+    runJestTests(
+      root,
+      ['integration'],
+      [...PATIENTLY, ...INTEGRATION.map((name) => `tests/integration/${name}.test.ts`)],
+    ),
+  'soft-roce': () =>
+    runJestTests(
+      root,
+      ['soft-roce'],
+      [
+        ...PATIENTLY,
+        `tests/soft-roce/test/${mode}/${mode === 'two-machines' ? `on-machine-${machine}` : ''}`,
+      ],
+    ),
+};
+
+process.env.RFAAS_REQUIRE_TRANSPORTS = 'verbs';
+process.env.RFAAS_TEST_TRANSPORT ??= `verbs://${addresses.split(',')[0]}:0`;
+
+const total = noTests();
+for (const name of process.argv.slice(2)) {
+  const started = performance.now();
+  addTests(total, await PARTS[name]());
+  process.stdout.write(`-- ${name}: ${((performance.now() - started) / 1000).toFixed(0)} s in the guest\n`);
+}
+writeFileSync(join(shared, `results-${machine}.json`), JSON.stringify(total));
+
+/** The programs were built on the host. */
+async function runCTests() {
+  const what = `C tests of verbs, ${mode}`;
+  const run = await runCommand('make', ['-s', '-C', 'native-shims', 'check-verbs'], {
+    cwd: root,
+    quiet: true,
+  });
+  process.stdout.write(`${run.ok ? 'PASS' : 'FAIL'} ${what}\n`);
+  if (run.ok) return { ...noTests(), passed: 1 };
+  process.stdout.write(`${endOfOutput(run.output)}\n`);
+  return { ...noTests(), failed: [what] };
+}

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { openTransport, type ConnectionRequest, type ProtectionDomain } from '@rfaas/rdmalib';
+import { readdirSync, readFileSync } from 'node:fs';
+
+import { compileFunctionLibrary, type CompiledLibrary } from '../../../support/compile-function-library.ts';
+import { LocalCluster } from '../../../support/local-cluster.ts';
+import { until } from '../../../support/processes.ts';
+import { devices, run } from '../support/guest.ts';
+
+const [device = ''] = devices;
+let library: CompiledLibrary;
+
+beforeAll(async () => {
+  library = await compileFunctionLibrary({ file: 'test-functions.c' });
+});
+
+afterAll(async () => {
+  await library?.[Symbol.asyncDispose]();
+});
+
+/** What all processes have of each device: protection domains, completion queues, queue pairs, regions, connections. */
+function resources(): string {
+  return run('rdma', 'resource', 'show');
+}
+
+function descriptors(pid: number | 'self'): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+function hardwareCounter(name: string): number {
+  return Number(readFileSync(`/sys/class/infiniband/${device}/ports/1/hw_counters/${name}`, 'utf8'));
+}
+
+/** A device frees some of it only after the call that gave it back. */
+async function expectResources(before: string): Promise<void> {
+  await until('everything is given back', () => resources() === before).catch(() => undefined);
+  expect(resources()).toBe(before);
+}
+
+function endpointOptions(domain: ProtectionDomain): Parameters<ProtectionDomain['createEndpoint']>[0] {
+  const queue = domain.createCompletionQueue({ depth: 64 });
+  return {
+    sendCompletions: queue,
+    receiveCompletions: queue,
+    sendQueueDepth: 4,
+    receiveQueueDepth: 4,
+  };
+}
+
+test('a thousand connections leave nothing behind', async () => {
+  const before = resources();
+  const open = descriptors('self');
+  {
+    await using near = openTransport('verbs://');
+    await using far = openTransport('verbs://');
+    const nearDomain = near.openProtectionDomain();
+    const farDomain = far.openProtectionDomain();
+    const listener = await farDomain.listen({ host: '', port: 0 });
+    const requests = listener.requests()[Symbol.asyncIterator]();
+    const [nearOptions, farOptions] = [endpointOptions(nearDomain), endpointOptions(farDomain)];
+    const whileOpen = resources();
+    for (let round = 0; round < 1000; round += 1) {
+      const endpoint = nearDomain.createEndpoint(nearOptions);
+      const connected = endpoint.connect(listener.address);
+      const { value: request } = (await requests.next()) as { value: ConnectionRequest };
+      const accepted = request.createEndpoint(farOptions);
+      await request.accept(accepted);
+      await connected;
+      await endpoint.close();
+      expect(await accepted.disconnected).toMatchObject({ kind: 'closed-by-peer' });
+      await accepted.close();
+    }
+    await expectResources(whileOpen);
+  }
+  await expectResources(before);
+  expect(descriptors('self')).toBe(open);
+});
+
+test('fifty allocations leave nothing behind', async () => {
+  const before = resources();
+  {
+    await using cluster = await LocalCluster.single({ cores: 1 });
+    await using client = await cluster.connect();
+    await using lease = await client.lease({ cores: 1 });
+    const cycle = async (): Promise<void> => {
+      await using executor = await lease.allocate({ library: library.path }, { hotTimeout: 0 });
+      expect(executor.invokeSync('echo', Uint8Array.of(7))).toEqual(Uint8Array.of(7));
+    };
+    const { pid } = cluster.node('node-0');
+    await cycle();
+    const afterOne = resources();
+    const [ours, theirs] = [descriptors('self'), descriptors(pid)];
+    for (let round = 1; round < 50; round += 1) await cycle();
+    await expectResources(afterOne);
+    await until('descriptors are back', () => descriptors('self') <= ours && descriptors(pid) <= theirs);
+  }
+  await expectResources(before);
+}, 300_000);
+
+test('no invocation meets a receiver that is not ready', async () => {
+  await using cluster = await LocalCluster.single({ cores: 1 });
+  await using client = await cluster.connect();
+  await using lease = await client.lease({ cores: 1 });
+  for (const hotTimeout of [-1, 0]) {
+    await using executor = await lease.allocate({ library: library.path }, { hotTimeout });
+    const before = hardwareCounter('rcvd_rnr_err');
+    for (let round = 0; round < 500; round += 1) executor.invokeSync('echo', Uint8Array.of(1, 2, 3));
+    await Promise.all(Array.from({ length: 500 }, () => executor.invoke('echo', Uint8Array.of(4, 5))));
+    expect(hardwareCounter('rcvd_rnr_err')).toBe(before);
+  }
+});
