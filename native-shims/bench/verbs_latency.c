@@ -212,7 +212,6 @@ static void run_client(const char *host, uint32_t bytes, int port_pipe, uint64_t
   }
   print_samples(sleeps ? "raw verbs, server sleeps" : "raw verbs", samples, count);
   free(samples);
-  (void)rdma_disconnect(id);
 }
 
 int main(int argc, char **argv) {

@@ -25,6 +25,10 @@ export function run(program: string, ...words: readonly string[]): string {
 /** Tries something on a transport in a process of its own; see attempt.mjs. `wrapper` is put before the command. */
 export function attempt(url: string, step: string, wrapper: readonly string[] = []): Attempt {
   const [program = '', ...words] = [...wrapper, process.execPath, ATTEMPT, url, ...step.split(' ')];
-  const output = execFileSync(program, words, { encoding: 'utf8', env: childEnvironment() });
+  const output = execFileSync(program, words, {
+    encoding: 'utf8',
+    env: childEnvironment(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   return JSON.parse(output.trim().split('\n').at(-1) ?? '') as Attempt;
 }
