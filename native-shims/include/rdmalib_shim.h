@@ -264,6 +264,9 @@ SHIM_API int shim_listener_open(struct shim_domain *domain, const char *host, ui
                                 struct shim_listener **listener);
 /* The bound port. */
 SHIM_API int shim_listener_port(struct shim_listener *listener);
+/* Where peers find it, NUL-terminated text: the address that it is bound to or, where it listens on all of them, one of
+ * its device's; empty where a port is all there is. Returns the length. */
+SHIM_API int shim_listener_host(struct shim_listener *listener, char *host, uint32_t capacity);
 /* Rejects what is pending, stops listening, frees. */
 SHIM_API int shim_listener_close(struct shim_listener *listener);
 /* Refuses and frees the request. `bytes` at most max_private_data, else -EMSGSIZE. */

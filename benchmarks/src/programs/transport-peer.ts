@@ -1,5 +1,5 @@
 // The other process of the transport's ping-pong: `node transport-peer.js URL BYTES PROCESSOR` writes back whatever comes.
-import { formatTransportUrl, openTransport, parseTransportUrl } from '@rfaas/rdmalib';
+import { announcedUrl, formatTransportUrl, openTransport, parseTransportUrl } from '@rfaas/rdmalib';
 import { pinThread } from './processors.ts';
 import { TransportSide } from './transport-side.ts';
 
@@ -8,7 +8,7 @@ const url = parseTransportUrl(address);
 await using transport = openTransport(url);
 const domain = transport.openProtectionDomain();
 const listener = await domain.listen({ host: url.host, port: url.port });
-process.stdout.write(`${formatTransportUrl({ ...url, ...listener.address })}\n`);
+process.stdout.write(`${formatTransportUrl(announcedUrl(url, listener.address))}\n`);
 for await (const request of listener.requests()) {
   const side = new TransportSide(domain, Number(bytes));
   const endpoint = request.createEndpoint(side.endpointOptions);

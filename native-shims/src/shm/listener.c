@@ -93,6 +93,13 @@ int shim_listener_port(struct shim_listener *listener) {
   return (int)listener->port;
 }
 
+int shim_listener_host(struct shim_listener *listener, char *host, uint32_t capacity) {
+  (void)listener;
+  if (capacity > 0)
+    host[0] = '\0';
+  return 0;
+}
+
 int shim_listener_close(struct shim_listener *listener) {
   struct shim_domain *domain = listener->domain;
   shm_lock(domain);

@@ -16,7 +16,11 @@ static int find_address(struct shim_domain *domain, const char *host, uint32_t p
                      "cannot listen: RDMA device %s has no address; give its network device one: ip addr "
                      "add",
                      ibv_get_device_name(domain->context->device));
-  *address = domain->addresses[0];
+  /* Of several, the one on the way to where the domain was opened for: whoever answers comes from there. */
+  const union verbs_address *own = NULL;
+  if (domain->options.route[0] != '\0' && verbs_lookup(domain->options.route, 0, false, address) == 0)
+    own = verbs_source_for(domain, address);
+  *address = own == NULL ? domain->addresses[0] : *own;
   verbs_set_port(address, port);
   return 0;
 }
@@ -77,6 +81,27 @@ int shim_listener_open(struct shim_domain *domain, const char *host, uint32_t po
 
 int shim_listener_port(struct shim_listener *listener) {
   return (int)ntohs(rdma_get_src_port(listener->cm));
+}
+
+static bool is_any(const union verbs_address *address) {
+  return address->any.sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr)
+                                            : address->v4.sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+int shim_listener_host(struct shim_listener *listener, char *host, uint32_t capacity) {
+  const struct shim_domain *domain = listener->domain;
+  union verbs_address address;
+  memset(&address, 0, sizeof address);
+  const struct sockaddr *bound = rdma_get_local_addr(listener->cm);
+  memcpy(&address, bound, bound->sa_family == AF_INET6 ? sizeof address.v6 : sizeof address.v4);
+  if (is_any(&address) && domain->address_count > 0)
+    address = domain->addresses[0];
+  if (capacity == 0)
+    return 0;
+  host[0] = '\0';
+  if (!is_any(&address))
+    verbs_format_address(&address, host, capacity);
+  return (int)strlen(host);
 }
 
 int shim_listener_close(struct shim_listener *listener) {

@@ -140,6 +140,25 @@ static int run_child(uint32_t port) {
   return 0;
 }
 
+static const char *host_of(struct shim_domain *domain, const char *listen_on) {
+  static char host[SHIM_ADDRESS_BYTES];
+  struct shim_listener *listener;
+  CHECK(shim_listener_open(domain, listen_on, 0, 8, &listener) > 0);
+  CHECK_EQUAL(shim_listener_host(listener, host, sizeof host), (int)strlen(host));
+  CHECK_EQUAL(shim_listener_close(listener), 0);
+  return host;
+}
+
+static void a_listener_knows_where_peers_find_it(void) {
+  struct side side = {.domain = fixture_domain("")};
+  char own[SHIM_ADDRESS_BYTES];
+  (void)snprintf(own, sizeof own, "%s", host_of(side.domain, ""));
+  CHECK(own[0] != '\0' && strcmp(own, "0.0.0.0") != 0);
+  CHECK(strcmp(host_of(side.domain, "0.0.0.0"), own) == 0);
+  CHECK(strcmp(host_of(side.domain, own), own) == 0);
+  fixture_close(&side);
+}
+
 static void a_killed_peer_is_told_apart(void) {
   struct side server = {.domain = fixture_domain("")};
   struct shim_listener *listener;
@@ -216,6 +235,7 @@ int main(int argc, char **argv) {
   RUN(an_end_right_after_the_beginning_is_orderly);
   RUN(a_listener_that_closes_rejects);
   RUN(ipv6_and_names_of_devices_work);
+  RUN(a_listener_knows_where_peers_find_it);
   RUN(a_killed_peer_is_told_apart);
   return 0;
 }

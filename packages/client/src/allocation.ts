@@ -1,9 +1,9 @@
 import { generateId, RfaasError } from '@rfaas/core';
 import {
+  announcedUrl,
   formatTransportUrl,
   openTransport,
   parseTransportUrl,
-  type Listener,
   type MessageChannel,
   type ProtectionDomain,
   type Transport,
@@ -69,7 +69,7 @@ async function connectExecutor(
   const domain = transport.openProtectionDomain();
   const url = parseTransportUrl(grant.url);
   await using listener = await domain.listen({ host: '', port: 0 });
-  const clientUrl = formatTransportUrl({ ...url, ...addressOf(listener, url.host) });
+  const clientUrl = formatTransportUrl(announcedUrl(url, listener.address));
   const secret = generateId();
   const acceptor = new ExecutorAcceptor({
     domain,
@@ -180,13 +180,4 @@ async function explain(
   await settledWithin(Promise.all([hear, learn]), EXPLANATION_MS);
   const isAboutPackage = errors.spoken instanceof RfaasError && errors.spoken.code === 'RFAAS_ERR_PACKAGE';
   return isAboutPackage ? errors.spoken : (errors.how ?? seen);
-}
-
-/** Where an executor reaches us: on fabrics with hosts, the manager's transport says under which name. */
-function addressOf(
-  listener: Listener,
-  managerHost: string,
-): { readonly host: string; readonly port: number } {
-  const { host, port } = listener.address;
-  return { host: host === '' ? managerHost : host, port };
 }

@@ -1,4 +1,5 @@
 import { open, type Usage } from '@rfaas/core';
+import { formatTransportUrl, parseTransportUrl, withOwnOptions } from '@rfaas/rdmalib';
 import { ControlConnection } from './control-connection.ts';
 import type { ExecutorManagerSession, LeaseGrant } from './executor-manager-session.ts';
 import type { CompleteLeaseOptions, LeaseProvider } from './lease-provider.ts';
@@ -50,7 +51,8 @@ export class ResourceManagerProvider implements LeaseProvider {
       options,
     );
     const leaseKey = open(this.#connection.peer.sessionKey, granted.sealedKey, granted.leaseId);
-    return { grant: { ...granted, leaseKey, tenant: this.#tenant }, session: undefined };
+    const url = withOwnUrlOptions(granted.url, this.#connection.url);
+    return { grant: { ...granted, url, leaseKey, tenant: this.#tenant }, session: undefined };
   }
 
   async usage(leaseId: string): Promise<Usage> {
@@ -70,4 +72,9 @@ export class ResourceManagerProvider implements LeaseProvider {
   async close(): Promise<void> {
     await this.#connection.close();
   }
+}
+
+/** A node's URL with the device, timers and trust that this client's own URL names. */
+function withOwnUrlOptions(nodeUrl: string, ownUrl: string): string {
+  return formatTransportUrl(withOwnOptions(parseTransportUrl(nodeUrl), parseTransportUrl(ownUrl)));
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { monotonicNanoseconds, RfaasError, systemClock } from '@rfaas/core';
 import type { ConnectionData, Environment, Logger, LogLevel, RejectionReason } from '@rfaas/core';
 import {
+  announcedUrl,
   formatTransportUrl,
   MessageChannel,
   openTransport,
@@ -53,6 +54,8 @@ export class ExecutorManager implements AsyncDisposable {
   readonly url: string;
   /** Rejects if the resource manager refuses this node for good; never resolves. */
   readonly failed: Promise<never>;
+  /** The same for executors of this node, which share its options. */
+  readonly #ownUrl: string;
   readonly #options: ExecutorManagerOptions;
   readonly #transport: Transport;
   readonly #listener: Listener;
@@ -72,7 +75,9 @@ export class ExecutorManager implements AsyncDisposable {
     this.#options = options;
     this.#transport = transport;
     this.#listener = listener;
-    this.url = announcedUrl(options.listenUrl, listener);
+    const url = parseTransportUrl(options.listenUrl);
+    this.url = formatTransportUrl(announcedUrl(url, listener.address));
+    this.#ownUrl = formatTransportUrl({ ...url, ...listener.address });
     this.#link = this.#openLink();
     this.failed = this.#link?.failed ?? new Promise<never>(() => undefined);
     this.#table = this.#openTable(domain, this.#link ?? new LogBills(options.logger));
@@ -182,7 +187,7 @@ export class ExecutorManager implements AsyncDisposable {
     return new AllocationTable({
       capacity,
       executor,
-      managerUrl: this.url,
+      managerUrl: this.#ownUrl,
       domain,
       launcher: new ProcessLauncher({ affinity, environment, logger }),
       bills,
@@ -250,9 +255,4 @@ async function listen(domain: ProtectionDomain, url: string): Promise<Listener> 
     }
     throw error;
   }
-}
-
-function announcedUrl(listenUrl: string, listener: Listener): string {
-  const url = parseTransportUrl(listenUrl);
-  return formatTransportUrl({ ...url, port: listener.address.port });
 }

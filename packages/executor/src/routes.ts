@@ -1,4 +1,4 @@
-import { openTransport, parseTransportUrl } from '@rfaas/rdmalib';
+import { openTransport, parseTransportUrl, withOwnOptions } from '@rfaas/rdmalib';
 import type { NetworkAddress, ProtectionDomain, Transport, TransportUrl } from '@rfaas/rdmalib';
 
 /** A protection domain and the address of a peer that is reached from it. */
@@ -16,7 +16,8 @@ export class Routes implements AsyncDisposable {
   /** Opens the transports; throws RdmaError. */
   constructor(clientUrl: string, managerUrl: string) {
     const managerAddress = parseTransportUrl(managerUrl);
-    const clientAddress = withLocalOptions(parseTransportUrl(clientUrl), managerAddress);
+    // Whom to trust and which device to use is for this node to say, not for the client.
+    const clientAddress = withOwnOptions(parseTransportUrl(clientUrl), managerAddress);
     const manager = openTransport(managerAddress);
     const client = sameTransport(clientAddress, managerAddress) ? manager : openTransport(clientAddress);
     const managerDomain = manager.openProtectionDomain();
@@ -39,19 +40,6 @@ export class Routes implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-/** Whom to trust and which device to use is for this node to say, not for the client. */
-function withLocalOptions(client: TransportUrl, manager: TransportUrl): TransportUrl {
-  const { directory, ...local } = manager.options;
-  if (client.kind !== manager.kind) {
-    return client;
-  }
-  const clientDirectory = client.options['directory'] ?? directory;
-  return {
-    ...client,
-    options: { ...local, ...(clientDirectory === undefined ? {} : { directory: clientDirectory }) },
-  };
 }
 
 function sameTransport(a: TransportUrl, b: TransportUrl): boolean {

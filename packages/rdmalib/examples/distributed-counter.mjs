@@ -2,6 +2,7 @@
 //   node distributed-counter.mjs listen shm://0 3           prints the URL, waits for 3 clients, prints the count
 //   node distributed-counter.mjs connect shm://43211 1000   adds 1 a thousand times
 import {
+  announcedUrl,
   createCompletionBatch,
   decodeRemoteMemory,
   encodeRemoteMemory,
@@ -35,7 +36,7 @@ try {
 async function listen(domain, options, clients) {
   const region = domain.allocateMemory({ byteLength: 8, access: ['local-write', 'remote-atomic'] });
   const listener = await domain.listen(url);
-  console.log(formatTransportUrl({ ...url, ...listener.address }));
+  console.log(formatTransportUrl(announcedUrl(url, listener.address)));
   const endings = [];
   for await (const request of listener.requests()) {
     const endpoint = request.createEndpoint(options);

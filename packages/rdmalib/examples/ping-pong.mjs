@@ -2,6 +2,7 @@
 //   node ping-pong.mjs listen shm://0          prints the URL to connect to
 //   node ping-pong.mjs connect shm://43211 [rounds]
 import {
+  announcedUrl,
   createCompletionBatch,
   decodeRemoteMemory,
   encodeRemoteMemory,
@@ -22,7 +23,7 @@ try {
 async function listen() {
   const table = openTable();
   const listener = await table.domain.listen(url);
-  console.log(formatTransportUrl({ ...url, ...listener.address }));
+  console.log(formatTransportUrl(announcedUrl(url, listener.address)));
   for await (const request of listener.requests()) {
     const endpoint = request.createEndpoint(table.endpointOptions);
     // An immediate uses up one posted receive: there is always one more than the peer may have under way.

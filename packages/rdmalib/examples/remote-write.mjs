@@ -2,6 +2,7 @@
 //   node remote-write.mjs listen shm://0                    prints the URL, waits for one line
 //   node remote-write.mjs connect shm://43211 "any text"
 import {
+  announcedUrl,
   createCompletionBatch,
   decodeRemoteMemory,
   encodeRemoteMemory,
@@ -33,7 +34,7 @@ try {
 
 async function listen(domain, region, queue, options) {
   const listener = await domain.listen(url);
-  console.log(formatTransportUrl({ ...url, ...listener.address }));
+  console.log(formatTransportUrl(announcedUrl(url, listener.address)));
   for await (const request of listener.requests()) {
     const endpoint = request.createEndpoint(options);
     endpoint.postEmptyReceives(1);

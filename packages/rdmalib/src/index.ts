@@ -59,6 +59,7 @@ export type {
 } from './transport/work-completion.ts';
 export { formatTransportUrl, parseTransportUrl } from './transport/transport-url.ts';
 export type { TransportUrl } from './transport/transport-url.ts';
+export { announcedUrl, withOwnOptions } from './transport/peer-url.ts';
 export { openTransport } from './transport/open-transport.ts';
 export { createCompletionBatch } from './native/completion-batch.ts';
 export { crossCheckNativeLibrary } from './native/cross-check.ts';

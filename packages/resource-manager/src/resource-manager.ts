@@ -3,7 +3,6 @@ import {
   errorCode,
   errorMessage,
   generateId,
-  nodeUrl,
   RfaasError,
   systemClock,
   type Logger,
@@ -11,6 +10,7 @@ import {
 } from '@rfaas/core';
 import type { TlsFiles } from '@rfaas/core/http';
 import {
+  announcedUrl,
   formatTransportUrl,
   openTransport,
   parseTransportUrl,
@@ -120,7 +120,7 @@ async function startParts(
     logger,
   });
   const http = await startHttp(options, target, cluster, acceptor);
-  const url = formatTransportUrl({ ...target, port: listener.address.port });
+  const url = formatTransportUrl(announcedUrl(target, listener.address));
   return { url, transport, acceptor, accepting: acceptor.run(), http, timer };
 }
 
@@ -188,7 +188,7 @@ function reachableUrl(own: TransportUrl, address: string, port: number): string 
         `this cluster uses shared memory: a node at "${address}" is out of reach`,
       );
     }
-    return formatTransportUrl({ ...own, port });
+    return formatTransportUrl(announcedUrl(own, { host: '', port }));
   }
   if (address === '') {
     throw new RfaasError(
@@ -196,5 +196,5 @@ function reachableUrl(own: TransportUrl, address: string, port: number): string 
       'ip_address is empty: only nodes on shared memory have no address',
     );
   }
-  return own.kind === 'verbs' ? nodeUrl(address, port) : formatTransportUrl({ ...own, host: address, port });
+  return formatTransportUrl(announcedUrl(own, { host: address, port }));
 }

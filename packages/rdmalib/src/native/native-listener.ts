@@ -5,8 +5,17 @@ import { AsyncQueue } from './async-queue.ts';
 import type { ShimEvent } from './event-bridge.ts';
 import { NativeConnectionRequest } from './native-connection-request.ts';
 import type { NativeProtectionDomain } from './native-protection-domain.ts';
+import type { Shim } from './shim.ts';
+import { addressBytes } from './shim-layout.ts';
 
 const defaultBacklog = 128;
+
+function readAddress(shim: Shim, handle: number): NetworkAddress {
+  const port = shim.check(shim.call.shim_listener_port(handle), 'shim_listener_port');
+  const text = new Uint8Array(addressBytes);
+  const length = shim.check(shim.call.shim_listener_host(handle, text, addressBytes), 'shim_listener_host');
+  return { host: new TextDecoder().decode(text.subarray(0, length)), port };
+}
 
 /** A listener over any native transport. */
 export class NativeListener implements Listener {
@@ -35,10 +44,7 @@ export class NativeListener implements Listener {
     );
     this.#handle = Number(result[0]);
     this.domain = domain;
-    this.address = {
-      host: address.host,
-      port: shim.check(shim.call.shim_listener_port(this.#handle), 'shim_listener_port'),
-    };
+    this.address = readAddress(shim, this.#handle);
     domain.bridge.subscribe('listener', this.#id, (event) => this.#requested(event));
     domain.bridge.hold();
   }

@@ -30,6 +30,7 @@ export const shimPrototypes = {
 
   shim_listener_open: [pointer, 'str', 'uint32_t', 'uint32_t', memory],
   shim_listener_port: [pointer],
+  shim_listener_host: [pointer, memory, 'uint32_t'],
   shim_listener_close: [pointer],
   shim_request_reject: [pointer, memory, 'uint32_t'],
 

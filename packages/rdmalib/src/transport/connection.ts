@@ -26,7 +26,10 @@ export interface ConnectionReply {
 
 /** Accepts connections on one address. */
 export interface Listener extends AsyncDisposable {
-  /** The bound address, with the real port when 0 was asked for. */
+  /**
+   * Where peers find it: the address it is bound to, or one of its device's where it listens on all of them, and the real
+   * port when 0 was asked for.
+   */
   readonly address: NetworkAddress;
   /**
    * Each request must be accepted or rejected; closing the listener rejects the rest and ends the iteration. Several
