@@ -110,8 +110,7 @@ static void free_domain(struct shim_domain *domain) {
   free(domain);
 }
 
-/* Once a process, before anything else of verbs: a child must not take pages from under the device. */
-static void prepare_forks(void) {
+void verbs_prepare_forks(void) {
   static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   static bool prepared;
   (void)pthread_mutex_lock(&lock);
@@ -152,7 +151,7 @@ int shim_domain_open(const char *options, struct shim_domain **opened) {
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     shim_list_init(lists[i]);
   int error = verbs_parse_options(&domain->options, options == NULL ? "" : options);
-  prepare_forks();
+  verbs_prepare_forks();
   if (error == 0)
     error = rebuild(domain, FIRST_TABLE, NULL);
   if (error == 0)

@@ -18,6 +18,8 @@ struct verbs_cm_event {
 };
 
 /* domain.c */
+/* Once a process, before anything else of verbs: a child must not take pages from under the device. */
+void verbs_prepare_forks(void);
 uint32_t verbs_next_id(void);
 void verbs_lock(struct shim_domain *domain);
 void verbs_unlock(struct shim_domain *domain);

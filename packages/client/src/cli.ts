@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { createProgram, runMain, runProgram } from '@rfaas/core';
+import { createProgram, exitCodes, runMain, runProgram } from '@rfaas/core';
+import { addDevicesCommand } from './cli/devices-command.ts';
+import { addDoctorCommand } from './cli/doctor-command.ts';
 import { addFunctionsCommand } from './cli/functions-command.ts';
 import { addInvokeCommand } from './cli/invoke-command.ts';
 import { addLeasesCommand, addNodesCommand } from './cli/manager-commands.ts';
@@ -17,6 +19,7 @@ await runMain(async (context) => {
         'rfaas invoke thumbnail --module ./thumbnail.js -i in.jpg -o out.jpg -r shm://10000',
         'files in and out',
       ],
+      ['rfaas doctor', 'what this machine has for RDMA, what is missing and what to do'],
       ['rfaas nodes --url http://127.0.0.1:5000', 'what the cluster has, and what of it is free'],
     ],
   });
@@ -24,7 +27,14 @@ await runMain(async (context) => {
   addLeasesCommand(program, context);
   addInvokeCommand(program, context);
   addFunctionsCommand(program, context);
+  let code: number = exitCodes.success;
+  const fail = (): void => {
+    code = exitCodes.failure;
+  };
+  addDevicesCommand(program, context, fail);
+  addDoctorCommand(program, context, fail);
   await runProgram(program, context.argv);
+  return code;
 });
 
 function readVersion(): string {

@@ -61,6 +61,10 @@ export { formatTransportUrl, parseTransportUrl } from './transport/transport-url
 export type { TransportUrl } from './transport/transport-url.ts';
 export { announcedUrl, withOwnOptions } from './transport/peer-url.ts';
 export { openTransport } from './transport/open-transport.ts';
+export { loadTransportLibrary } from './transport/load-transport-library.ts';
+export { explainNoDevices, listDevices } from './devices/list-devices.ts';
+export type { KernelDeviceSources } from './devices/kernel-devices.ts';
+export type { RdmaDevice, RdmaDeviceLimits, RdmaPort } from './devices/rdma-device.ts';
 export { createCompletionBatch } from './native/completion-batch.ts';
 export { crossCheckNativeLibrary } from './native/cross-check.ts';
 export { findNativeLibrary } from './native/find-native-library.ts';

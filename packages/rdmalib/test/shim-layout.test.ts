@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { crossCheckNativeLibrary, findNativeLibrary } from '@rfaas/rdmalib';
+import { deviceFactsBytes, deviceFactsOffset } from '../src/devices/device-facts.ts';
 import * as layout from '../src/native/shim-layout.ts';
 
 const run = promisify(execFile);
@@ -55,6 +56,16 @@ const expected: Readonly<Record<string, number>> = {
   'offsetof(struct shim_region_info, fd)': layout.regionInfoDescriptorWord * 4,
   'sizeof(struct shim_endpoint_options)': 32,
   'sizeof(struct shim_remote)': 24,
+  'sizeof(struct verbs_device_facts)': deviceFactsBytes,
+  'offsetof(struct verbs_device_facts, max_inline_bytes)': deviceFactsOffset.maxInlineBytes,
+  'offsetof(struct verbs_device_facts, max_queue_pairs)': deviceFactsOffset.maxQueuePairs,
+  'offsetof(struct verbs_device_facts, max_completion_queues)': deviceFactsOffset.maxCompletionQueues,
+  'offsetof(struct verbs_device_facts, max_memory_regions)': deviceFactsOffset.maxMemoryRegions,
+  'offsetof(struct verbs_device_facts, max_queue_depth)': deviceFactsOffset.maxQueueDepth,
+  'offsetof(struct verbs_device_facts, max_completions)': deviceFactsOffset.maxCompletions,
+  'offsetof(struct verbs_device_facts, max_segments)': deviceFactsOffset.maxSegments,
+  'offsetof(struct verbs_device_facts, atomics)': deviceFactsOffset.atomics,
+  'offsetof(struct verbs_device_facts, firmware)': deviceFactsOffset.firmware,
   SHIM_IMMEDIATE: layout.workFlag.immediate,
   SHIM_PLACED: layout.workFlag.placed,
   SHIM_SOLICITED: layout.workFlag.solicited,
@@ -75,7 +86,7 @@ test('the layouts are those of the C header', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'rdmalib-layout-'));
   try {
     const prints = Object.keys(expected).map((name) => `  printf("%lld\\n", (long long)(${name}));`);
-    const source = `#include <stddef.h>\n#include <stdio.h>\n#include "rdmalib_shim.h"\nint main(void) {\n${prints.join('\n')}\n}\n`;
+    const source = `#include <stddef.h>\n#include <stdio.h>\n#include "rdmalib_shim.h"\n#include "rdmalib_verbs.h"\nint main(void) {\n${prints.join('\n')}\n}\n`;
     await writeFile(join(folder, 'layout.c'), source);
     const program = join(folder, 'layout');
     await run(process.env['CC'] ?? 'cc', ['-I', include, '-o', program, join(folder, 'layout.c')]);
