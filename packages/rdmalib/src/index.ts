@@ -59,6 +59,7 @@ export type {
 } from './transport/work-completion.ts';
 export { formatTransportUrl, parseTransportUrl } from './transport/transport-url.ts';
 export type { TransportUrl } from './transport/transport-url.ts';
+export { listeningOnDevice, throughDevice } from './transport/device-url.ts';
 export { announcedUrl, withOwnOptions } from './transport/peer-url.ts';
 export { openTransport } from './transport/open-transport.ts';
 export { loadTransportLibrary } from './transport/load-transport-library.ts';
