@@ -113,7 +113,7 @@ static inline void open_side(struct side *side, uint64_t bytes) {
 }
 
 static inline void open_endpoint(struct side *side, struct shim_request *request) {
-  struct shim_endpoint_options options = {.send_depth = RECEIVES, .receive_depth = RECEIVES, .inline_bytes = 64};
+  struct shim_endpoint_options options = {.send_depth = RECEIVES, .receive_depth = RECEIVES, .inline_bytes = 256};
   require(fabric.endpoint_open(side->domain, request, side->queue, side->queue, &options, &side->endpoint), "endpoint");
   require(fabric.table->post_receive(side->endpoint, NULL, 0, 0, 0, RECEIVES / 2), "receives");
 }

@@ -48,7 +48,7 @@ static int post_request(struct rfaas_invoke_context *context, const struct shim_
   struct shim_work work;
   uint32_t solicited = (context->flags & RFAAS_INVOKE_SOLICITED) != 0;
   work.opcode = SHIM_WRITE;
-  work.flags = SHIM_IMMEDIATE | (solicited ? SHIM_SOLICITED : 0u);
+  work.flags = SHIM_IMMEDIATE | SHIM_INLINE | (solicited ? SHIM_SOLICITED : 0u);
   work.wr_id = context->invocation_id;
   work.immediate = context->invocation_id << 16 | (solicited ? RFAAS_SOLICITED : 0u) | context->function_index;
   work.target = context->slot_target;

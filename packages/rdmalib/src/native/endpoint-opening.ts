@@ -3,6 +3,9 @@ import type { EndpointOptions } from '../transport/endpoint.ts';
 import type { NativeCompletionQueue } from './native-completion-queue.ts';
 import type { NativeProtectionDomain } from './native-protection-domain.ts';
 
+/** A request and its header, or a small reply; each place of a send queue gets so many bytes larger. */
+const defaultInlineBytes = 256;
+
 /** Checks the options and opens the native endpoint. */
 export function openEndpoint(
   domain: NativeProtectionDomain,
@@ -10,13 +13,13 @@ export function openEndpoint(
   request: number,
 ): { readonly id: number; readonly handle: number } {
   const { shim } = domain;
-  const { maxQueueDepth } = domain.transport.capabilities;
+  const { maxInlineBytes, maxQueueDepth } = domain.transport.capabilities;
   requireDepth('sendQueueDepth', options.sendQueueDepth, maxQueueDepth);
   requireDepth('receiveQueueDepth', options.receiveQueueDepth, maxQueueDepth);
   const words = new Uint32Array(8);
   words[0] = options.sendQueueDepth;
   words[1] = options.receiveQueueDepth;
-  words[2] = options.inlineBytes ?? 0;
+  words[2] = options.inlineBytes ?? Math.min(defaultInlineBytes, maxInlineBytes);
   const result = new BigUint64Array(1);
   const id = shim.check(
     shim.call.shim_endpoint_open(

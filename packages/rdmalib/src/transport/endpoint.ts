@@ -15,6 +15,7 @@ export interface EndpointOptions {
   readonly sendQueueDepth: number;
   /** Receives posted at once. At most capabilities.maxQueueDepth. */
   readonly receiveQueueDepth: number;
+  /** How much a request with `inline` can carry inline. Default 256, or what the device takes if that is less. */
   readonly inlineBytes?: number | undefined;
 }
 
