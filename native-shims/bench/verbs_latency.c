@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The raw round trip of an RDMA device: a write with immediate there and one back between two processes, by libibverbs
- * and librdmacm alone. The client spins; the server spins, or arms its completion queue and sleeps for each request, and
- * the client then pauses before each, so that it does.
+ * and librdmacm alone. The client spins; the server spins, or arms its completion queue and sleeps for each request,
+ * and the client then pauses before each, so that it does.
  *
  *   verbs_latency ADDRESS PROCESSOR PROCESSOR BYTES ROUND_TRIPS spin|sleep
  */
