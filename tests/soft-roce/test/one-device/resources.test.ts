@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { openTransport, type ConnectionRequest, type ProtectionDomain } from '@rfaas/rdmalib';
+import { openTransport } from '@rfaas/rdmalib';
 import { readdirSync, readFileSync } from 'node:fs';
 
 import { compileFunctionLibrary, type CompiledLibrary } from '../../../support/compile-function-library.ts';
@@ -37,46 +37,9 @@ async function expectResources(before: string): Promise<void> {
   expect(resources()).toBe(before);
 }
 
-function endpointOptions(domain: ProtectionDomain): Parameters<ProtectionDomain['createEndpoint']>[0] {
-  const queue = domain.createCompletionQueue({ depth: 64 });
-  return {
-    sendCompletions: queue,
-    receiveCompletions: queue,
-    sendQueueDepth: 4,
-    receiveQueueDepth: 4,
-  };
-}
-
-test('a thousand connections leave nothing behind', async () => {
-  const before = resources();
-  const open = descriptors('self');
-  {
-    await using near = openTransport('verbs://');
-    await using far = openTransport('verbs://');
-    const nearDomain = near.openProtectionDomain();
-    const farDomain = far.openProtectionDomain();
-    const listener = await farDomain.listen({ host: '', port: 0 });
-    const requests = listener.requests()[Symbol.asyncIterator]();
-    const [nearOptions, farOptions] = [endpointOptions(nearDomain), endpointOptions(farDomain)];
-    const whileOpen = resources();
-    for (let round = 0; round < 1000; round += 1) {
-      const endpoint = nearDomain.createEndpoint(nearOptions);
-      const connected = endpoint.connect(listener.address);
-      const { value: request } = (await requests.next()) as { value: ConnectionRequest };
-      const accepted = request.createEndpoint(farOptions);
-      await request.accept(accepted);
-      await connected;
-      await endpoint.close();
-      expect(await accepted.disconnected).toMatchObject({ kind: 'closed-by-peer' });
-      await accepted.close();
-    }
-    await expectResources(whileOpen);
-  }
-  await expectResources(before);
-  expect(descriptors('self')).toBe(open);
-});
-
 test('fifty allocations leave nothing behind', async () => {
+  // librdmacm keeps a context of each device as long as the process lives.
+  await openTransport('verbs://').close();
   const before = resources();
   {
     await using cluster = await LocalCluster.single({ cores: 1 });
