@@ -1,4 +1,5 @@
 import { loadKey, RfaasError, type Environment } from '@rfaas/core';
+import { formatTransportUrl, parseTransportUrl, throughDevice } from '@rfaas/rdmalib';
 import { environmentCredential, environmentTenant } from './client-environment.ts';
 import { completeLeaseOptions } from './lease-options.ts';
 import { Lease } from './lease.ts';
@@ -11,6 +12,8 @@ import { SelfSignedProvider } from './self-signed-provider.ts';
 export interface ConnectOptions {
   /** Its transport URL, e.g. `shm://10000`. */
   readonly resourceManager: string;
+  /** RDMA device of this host to use. Default: the one on the way to the manager. */
+  readonly device?: string | undefined;
   /** Who pays. Default `$RFAAS_TENANT`, else `default`. */
   readonly tenant?: string | undefined;
   /** The tenant's credential: 32 bytes. */
@@ -31,6 +34,8 @@ export interface DirectOptions {
   readonly nodeKey?: Uint8Array | undefined;
   /** A file with the node's key, readable by its owner only. */
   readonly nodeKeyFile?: string | undefined;
+  /** RDMA device of this host to use. Default: the one on the way to the manager. */
+  readonly device?: string | undefined;
   /** Under whose name the leases run. Default `$RFAAS_TENANT`, else `default`. */
   readonly tenant?: string | undefined;
   /** Instead of `process.env`. */
@@ -63,7 +68,8 @@ export class Client implements AsyncDisposable {
     const tenant = options.tenant ?? environmentTenant(environment);
     const credential =
       options.credential ?? environmentCredential(environment, tenant, options.credentialFile);
-    const { resourceManager: url, timeoutMs = 10_000, signal } = options;
+    const { timeoutMs = 10_000, signal } = options;
+    const url = throughOwnDevice(options.resourceManager, options.device);
     return new Client(await ResourceManagerProvider.connect({ url, tenant, credential, timeoutMs, signal }));
   }
 
@@ -74,7 +80,8 @@ export class Client implements AsyncDisposable {
   static direct(executorManager: string, options: DirectOptions): Client {
     const tenant = options.tenant ?? environmentTenant(options.environment ?? process.env);
     const nodeKey = options.nodeKey ?? loadKey({ what: 'node key', file: options.nodeKeyFile });
-    return new Client(new SelfSignedProvider({ managerUrl: executorManager, nodeKey, tenant }));
+    const managerUrl = throughOwnDevice(executorManager, options.device);
+    return new Client(new SelfSignedProvider({ managerUrl, nodeKey, tenant }));
   }
 
   /** The leases that are open. */
@@ -132,4 +139,8 @@ export class Client implements AsyncDisposable {
 
 function isManagerLost(error: unknown): boolean {
   return error instanceof RfaasError && error.code === 'RFAAS_ERR_MANAGER_LOST';
+}
+
+function throughOwnDevice(url: string, device: string | undefined): string {
+  return device === undefined ? url : formatTransportUrl(throughDevice(parseTransportUrl(url), device));
 }

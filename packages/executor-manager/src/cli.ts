@@ -21,6 +21,8 @@ const programName = 'rfaas-executor-manager';
 const optionsSchema = z.strictObject({
   config: z.string().optional(),
   skipResourceManager: z.boolean().default(false),
+  device: z.string().optional(),
+  devicesDatabase: z.string().optional(),
   printConfig: z.boolean().default(false),
   logLevel: z.enum(logLevels).default('info'),
 });
@@ -41,12 +43,21 @@ await runMain(async (context) => {
         `${programName} --skip-resource-manager`,
         'this host alone, over shared memory, on a port that the system chooses',
       ],
+      [
+        `${programName} -c executor_manager.json --device mlx5_0`,
+        'over RDMA: the address follows from the device',
+      ],
     ],
   })
     .option('-c, --config <file>', 'configuration file (executor_manager.json)')
     .option(
       '--skip-resource-manager',
       'work without a resource manager: clients sign leases with the node key',
+    )
+    .option('-d, --device <name>', 'RDMA device to listen on and to reach the resource manager through')
+    .option(
+      '--devices-database <file>',
+      "the device's address and port (devices.json); default: its own address",
     )
     .option('--print-config', 'print the effective configuration and exit')
     .option('--log-level <level>', `how much to log: ${logLevels.join(', ')}`)
@@ -55,7 +66,7 @@ await runMain(async (context) => {
 });
 
 async function run(options: Options, { env, signal, print }: MainContext): Promise<void> {
-  const settings = readSettings({ config: options.config, skipResourceManager: options.skipResourceManager });
+  const settings = readSettings(options);
   if (options.printConfig) {
     print(formatConfig(settings));
     return;

@@ -1,6 +1,8 @@
 import {
+  addressOfDevice,
   createSecretFile,
   defaultKeyFile,
+  devicesConfig,
   executorManagerConfig,
   formatKey,
   generateKey,
@@ -11,6 +13,7 @@ import {
   RfaasError,
 } from '@rfaas/core';
 import type { Environment, ExecutorManagerConfig } from '@rfaas/core';
+import { formatTransportUrl, listeningOnDevice, parseTransportUrl, throughDevice } from '@rfaas/rdmalib';
 import { defaultNodeName } from './node-resources.ts';
 
 /** The variable that a node key is taken from where no file is named. */
@@ -18,8 +21,12 @@ const nodeKeyVariable = 'RFAAS_NODE_KEY';
 
 /** What the command line adds to the configuration file. */
 export interface SettingsOptions {
-  readonly config: string | undefined;
+  readonly config?: string | undefined;
   readonly skipResourceManager: boolean;
+  /** The RDMA device to listen on and to reach the resource manager through. */
+  readonly device?: string | undefined;
+  /** A file that knows the device's address and port. */
+  readonly devicesDatabase?: string | undefined;
 }
 
 /** The effective configuration. */
@@ -30,10 +37,11 @@ export interface Settings extends ExecutorManagerConfig {
 /** Reads the configuration file, or takes the defaults; throws RfaasError that names what is wrong in it. */
 export function readSettings(options: SettingsOptions): Settings {
   const { config: path, skipResourceManager } = options;
+  const overrides = { rdma_device: options.device };
   const config =
     path === undefined
-      ? parseConfig('{"config":{}}', 'defaults', executorManagerConfig)
-      : readConfig(path, executorManagerConfig);
+      ? parseConfig('{"config":{}}', 'defaults', executorManagerConfig, overrides)
+      : readConfig(path, executorManagerConfig, overrides);
   const relative = (file: string | undefined): string | undefined =>
     path === undefined ? file : resolveConfigPath(path, file);
   if (config.executor.sandbox !== 'process') {
@@ -42,7 +50,9 @@ export function readSettings(options: SettingsOptions): Settings {
       `sandbox "${config.executor.sandbox}": this release runs executors as processes; set "use_docker": false`,
     );
   }
-  const resourceManager = skipResourceManager ? undefined : config.resourceManager;
+  const resourceManager = skipResourceManager
+    ? undefined
+    : managerUrl(config.resourceManager, options.device);
   if (resourceManager === undefined && !skipResourceManager) {
     throw new RfaasError(
       'RFAAS_ERR_CONFIGURATION',
@@ -51,11 +61,34 @@ export function readSettings(options: SettingsOptions): Settings {
   }
   return {
     ...config,
+    transport: listenUrl(config, options.device, options.devicesDatabase ?? relative(config.devicesDatabase)),
     nodeName: config.nodeName ?? defaultNodeName(),
     nodeKeyFile: relative(config.nodeKeyFile),
     resourceManager,
     executor: { ...config.executor, modules: relative(config.executor.modules) },
   };
+}
+
+function listenUrl(
+  config: ExecutorManagerConfig,
+  asked: string | undefined,
+  database: string | undefined,
+): string {
+  const device = asked ?? config.device;
+  if (device === undefined) {
+    return config.transport;
+  }
+  const known =
+    database === undefined ? undefined : addressOfDevice(readConfig(database, devicesConfig), device);
+  return formatTransportUrl(listeningOnDevice(parseTransportUrl(config.transport), device, known));
+}
+
+/** A resource manager on shared memory is on this host, whatever the device is for. */
+function managerUrl(url: string | undefined, device: string | undefined): string | undefined {
+  if (url === undefined || device === undefined || url.startsWith('shm:')) {
+    return url;
+  }
+  return formatTransportUrl(throughDevice(parseTransportUrl(url), device));
 }
 
 /** A node key and the file that it is in; no file where it came from the environment. */

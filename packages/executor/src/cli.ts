@@ -1,4 +1,6 @@
+import { parseArgs } from 'node:util';
 import { parseAssignmentLine, readAssignmentInput } from './assignment-input.ts';
+import { onOwnDevice } from './routes.ts';
 import { runExecutor } from './executor.ts';
 import { HostFunctions } from './native/host-functions.ts';
 
@@ -9,9 +11,11 @@ function die(): never {
 }
 
 try {
+  // Where the manager's name of the device is not that of this executor, in a container say.
+  const { values } = parseArgs({ options: { device: { type: 'string' } } });
   new HostFunctions().dieWithParent();
   const input = readAssignmentInput(process.stdin);
-  const assignment = parseAssignmentLine(await input.line);
+  const assignment = onOwnDevice(parseAssignmentLine(await input.line), values.device);
   // The manager holds the other end: it is gone, and nobody is left who would clean up.
   void input.ended.then(die);
   const end = await runExecutor(assignment);

@@ -1,4 +1,11 @@
-import { openTransport, parseTransportUrl, withOwnOptions } from '@rfaas/rdmalib';
+import type { ExecutorAssignment } from '@rfaas/core';
+import {
+  formatTransportUrl,
+  openTransport,
+  parseTransportUrl,
+  throughDevice,
+  withOwnOptions,
+} from '@rfaas/rdmalib';
 import type { NetworkAddress, ProtectionDomain, Transport, TransportUrl } from '@rfaas/rdmalib';
 
 /** A protection domain and the address of a peer that is reached from it. */
@@ -40,6 +47,15 @@ export class Routes implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** The same assignment, carried out over the named device of this host. Throws RdmaError where the manager is on none. */
+export function onOwnDevice(assignment: ExecutorAssignment, device: string | undefined): ExecutorAssignment {
+  if (device === undefined) {
+    return assignment;
+  }
+  const managerUrl = throughDevice(parseTransportUrl(assignment.managerUrl), device);
+  return { ...assignment, managerUrl: formatTransportUrl(managerUrl) };
 }
 
 function sameTransport(a: TransportUrl, b: TransportUrl): boolean {

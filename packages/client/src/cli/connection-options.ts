@@ -8,6 +8,7 @@ import type { Lease } from '../lease.ts';
 export const leaseOptionsSchema = z.object({
   resourceManager: z.string().optional(),
   executorManager: z.string().optional(),
+  device: z.string().optional(),
   nodeKeyFile: z.string().optional(),
   tenant: z.string().optional(),
   credentialFile: z.string().optional(),
@@ -27,6 +28,10 @@ export function addLeaseOptions(command: Command): Command {
       'where the resource manager listens (default: $RFAAS_RESOURCE_MANAGER)',
     )
     .option('-e, --executor-manager <url>', 'use this executor manager, without a resource manager')
+    .option(
+      '-d, --device <name>',
+      'RDMA device of this host to use (default: the one on the way to the manager)',
+    )
     .option('--node-key-file <file>', 'the key of that node (default: the key in $RFAAS_NODE_KEY)')
     .option('-t, --tenant <name>', 'who pays (default: $RFAAS_TENANT, else "default")')
     .option(
@@ -40,7 +45,7 @@ export function addLeaseOptions(command: Command): Command {
 
 /** Connects as the options say. */
 export async function connectClient(options: CliLeaseOptions, { env, signal }: MainContext): Promise<Client> {
-  const { executorManager, nodeKeyFile, tenant, credentialFile } = options;
+  const { executorManager, device, nodeKeyFile, tenant, credentialFile } = options;
   if (executorManager !== undefined) {
     const nodeKey = loadKey({
       what: 'node key',
@@ -48,7 +53,7 @@ export async function connectClient(options: CliLeaseOptions, { env, signal }: M
       environmentValue: env['RFAAS_NODE_KEY'],
       environmentName: 'RFAAS_NODE_KEY',
     });
-    return Client.direct(executorManager, { nodeKey, tenant, environment: env });
+    return Client.direct(executorManager, { nodeKey, tenant, device, environment: env });
   }
   const resourceManager = options.resourceManager ?? env['RFAAS_RESOURCE_MANAGER'];
   if (resourceManager === undefined || resourceManager === '') {
@@ -57,7 +62,7 @@ export async function connectClient(options: CliLeaseOptions, { env, signal }: M
       'no manager named: give --resource-manager, set RFAAS_RESOURCE_MANAGER, or give --executor-manager',
     );
   }
-  return Client.connect({ resourceManager, tenant, credentialFile, signal, environment: env });
+  return Client.connect({ resourceManager, tenant, device, credentialFile, signal, environment: env });
 }
 
 /** Takes a lease as the options say. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { RfaasError } from '../errors.ts';
 import { port, schemaReference } from './fields.ts';
 
 /** The keys of `devices.json` as they stand in the file. */
@@ -33,3 +34,23 @@ export const devicesConfig = devicesFile.transform(({ devices, configuration }) 
 
 /** See {@link devicesConfig}. */
 export type DevicesConfig = z.output<typeof devicesConfig>;
+
+/**
+ * Where servers on a device listen, as a device database says it.
+ *
+ * @throws RfaasError `RFAAS_ERR_CONFIGURATION` if the database does not have the device
+ */
+export function addressOfDevice(
+  { devices }: DevicesConfig,
+  name: string,
+): { readonly host: string; readonly port: number } {
+  const device = devices.find((each) => each.name === name);
+  if (device === undefined) {
+    const names = devices.map((each) => each.name).join(', ');
+    throw new RfaasError(
+      'RFAAS_ERR_CONFIGURATION',
+      `the device database has no device "${name}" (it has ${names === '' ? 'none' : names}); "rfaas devices --write" writes it anew`,
+    );
+  }
+  return { host: device.ipAddress, port: device.port };
+}

@@ -11,7 +11,7 @@ import {
   transportUrl,
 } from './fields.ts';
 import { ignoredKeyWarnings } from './resource-manager-config.ts';
-import { listenUrl, resourceManagerUrl } from './transport-config.ts';
+import { listenDevice, listenUrl, resourceManagerUrl } from './transport-config.ts';
 
 /** What separates an executor from its host. */
 export const sandboxTypes = ['process', 'docker', 'sarus', 'singularity'] as const;
@@ -25,6 +25,9 @@ const settings = z.strictObject({
   resource_manager_secret: ignoredSecret.optional(),
   'rdma-sleep': z.boolean().optional().describe('Accepted and ignored: an idle server always sleeps'),
   transport: transportUrl.optional(),
+  devices_database: filePath
+    .optional()
+    .describe('devices.json: the address of the device, and its port where rdma_device_port is 0'),
   resource_manager: transportUrl.optional().describe('URL of the resource manager'),
   node_key_file: filePath.optional(),
   cores: z
@@ -75,6 +78,10 @@ export const executorManagerFile = z.strictObject({
 export const executorManagerConfig = executorManagerFile.transform(({ config, executor }) => ({
   /** Where to listen for clients and executors. */
   transport: listenUrl(config),
+  /** The RDMA device to listen on, if the file names one and no `transport`. */
+  device: listenDevice(config),
+  /** What is known of that device. */
+  devicesDatabase: config.devices_database,
   nodeName: config.node_name,
   /** The resource manager's URL, if the file names one. */
   resourceManager: resourceManagerUrl(config),

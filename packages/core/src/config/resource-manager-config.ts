@@ -8,7 +8,7 @@ import {
   schemaReference,
   transportUrl,
 } from './fields.ts';
-import { listenUrl } from './transport-config.ts';
+import { listenDevice, listenUrl } from './transport-config.ts';
 
 const settings = z.strictObject({
   rdma_device: z.string().default('').describe('RDMA device; empty: shared memory on this host'),
@@ -24,6 +24,9 @@ const settings = z.strictObject({
   'rdma-sleep': z.boolean().optional().describe('Accepted and ignored: an idle server always sleeps'),
   'allow-oversubscription': z.literal(false).optional().describe('Cores are never granted twice'),
   transport: transportUrl.optional(),
+  devices_database: filePath
+    .optional()
+    .describe('devices.json: the address of the device, and its port where rdma_device_port is 0'),
   name: entityName.default('resource-manager'),
   cluster_key_file: filePath.optional(),
   http_token_file: filePath.optional().describe("File with the operator's token; made if it is not there"),
@@ -58,6 +61,10 @@ export const resourceManagerFile = z.strictObject({ $schema: schemaReference, co
 export const resourceManagerConfig = resourceManagerFile.transform(({ config }) => ({
   /** Where to listen for clients and executor managers. */
   transport: listenUrl(config),
+  /** The RDMA device to listen on, if the file names one and no `transport`. */
+  device: listenDevice(config),
+  /** What is known of that device. */
+  devicesDatabase: config.devices_database,
   httpAddress: config.http_network_address === '' ? '127.0.0.1' : config.http_network_address,
   httpPort: config.http_network_port,
   /** What this resource manager is called in handshakes. */

@@ -6,7 +6,7 @@ export interface ListenSettings {
   readonly rdma_device_port: number;
 }
 
-/** The URL to listen on: `transport` if it is there, shared memory without a device, else verbs on that device. */
+/** The URL to listen on: `transport` if it is there, shared memory without a device, else verbs on that device and its address. */
 export function listenUrl(settings: ListenSettings): string {
   if (settings.transport !== undefined) {
     return settings.transport;
@@ -14,7 +14,12 @@ export function listenUrl(settings: ListenSettings): string {
   if (settings.rdma_device === '') {
     return `shm://${settings.rdma_device_port}`;
   }
-  return `verbs://0.0.0.0:${settings.rdma_device_port}?device=${encodeURIComponent(settings.rdma_device)}`;
+  return `verbs://:${settings.rdma_device_port}?device=${encodeURIComponent(settings.rdma_device)}`;
+}
+
+/** The RDMA device to listen on; `undefined` where there is none, or `transport` says where to listen. */
+export function listenDevice(settings: ListenSettings): string | undefined {
+  return settings.transport !== undefined || settings.rdma_device === '' ? undefined : settings.rdma_device;
 }
 
 /** How the reference's files say where the resource manager is, beside our own URL. */

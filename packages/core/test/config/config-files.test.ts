@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import {
+  addressOfDevice,
   benchmarkConfig,
   configFiles,
   devicesConfig,
@@ -87,7 +88,8 @@ describe('addresses', () => {
     expect(
       manager({ ...rdma, resource_manager_address: '10.0.0.1', resource_manager_port: 9 }),
     ).toMatchObject({
-      transport: 'verbs://0.0.0.0:7?device=mlx5_0',
+      transport: 'verbs://:7?device=mlx5_0',
+      device: 'mlx5_0',
       resourceManager: 'verbs://10.0.0.1:9?device=mlx5_0',
     });
   });
@@ -95,7 +97,31 @@ describe('addresses', () => {
   test('URLs win over the keys of the reference', () => {
     expect(
       manager({ rdma_device: 'mlx5_0', transport: 'libfabric+tcp://h:1', resource_manager: 'shm://4' }),
-    ).toMatchObject({ transport: 'libfabric+tcp://h:1', resourceManager: 'shm://4' });
+    ).toMatchObject({ transport: 'libfabric+tcp://h:1', device: undefined, resourceManager: 'shm://4' });
+  });
+
+  test('what the command line says wins over the file, through the same schema', () => {
+    const file = JSON.stringify({
+      config: { resource_manager_address: '10.0.0.1', resource_manager_port: 9 },
+    });
+    const read = (device: string | undefined): unknown =>
+      parseConfig(file, 'test.json', executorManagerConfig, { rdma_device: device });
+    expect(read('mlx5_0')).toMatchObject({
+      transport: 'verbs://:0?device=mlx5_0',
+      resourceManager: 'verbs://10.0.0.1:9?device=mlx5_0',
+    });
+    expect(read(undefined)).toMatchObject({ transport: 'shm://0', resourceManager: 'shm://9' });
+    expect(() =>
+      parseConfig('{"config":[]}', 'test.json', executorManagerConfig, { rdma_device: 'x' }),
+    ).toThrow(/test\.json is not valid/);
+  });
+
+  test('a device database knows where servers on a device listen', () => {
+    const database = parse(referenceFiles.devices, devicesConfig);
+    expect(addressOfDevice(database, 'rxe0')).toEqual({ host: '10.1.2.3', port: 10_000 });
+    expect(() => addressOfDevice(database, 'mlx5_0')).toThrow(
+      /no device "mlx5_0" \(it has rxe0\).*rfaas devices/,
+    );
   });
 
   test('an IPv6 address of a node is put in brackets', () => {

@@ -1,12 +1,15 @@
 import {
+  addressOfDevice,
   createLogger,
   createSecretFile,
   defaultKeyFile,
+  devicesConfig,
   formatConfig,
   formatKey,
   generateKey,
   loadKey,
   logLevels,
+  parseConfig,
   parseOptions,
   readConfig,
   readyLine,
@@ -19,6 +22,7 @@ import {
   type ResourceManagerConfig,
 } from '@rfaas/core';
 import { isLoopback } from '@rfaas/core/http';
+import { formatTransportUrl, listeningOnDevice, parseTransportUrl } from '@rfaas/rdmalib';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { provideHttpToken } from '../http/http-token.ts';
@@ -28,6 +32,8 @@ import { ResourceManager } from '../resource-manager.ts';
 const serveOptions = z.object({
   config: z.string().optional(),
   executorsDatabase: z.string().optional(),
+  device: z.string().optional(),
+  devicesDatabase: z.string().optional(),
   insecure: z.boolean().default(false),
   logLevel: z.enum(logLevels),
   printConfig: z.boolean().default(false),
@@ -41,6 +47,8 @@ export function addServeAction(program: Command, context: MainContext, version: 
       '-i, --executors-database <file>',
       'nodes that are known from the start (executors_database.json)',
     )
+    .option('-d, --device <name>', 'RDMA device to listen on; its address follows from it')
+    .option('--devices-database <file>', "the device's address and port (devices.json)")
     .option('--insecure', 'no token for HTTP, whatever the address')
     .option('--log-level <level>', logLevels.join(', '), 'info')
     .option('--print-config', 'print the effective configuration and exit')
@@ -95,20 +103,36 @@ async function serve(
 
 function effectiveConfig(options: z.output<typeof serveOptions>): ResourceManagerConfig {
   const file = options.config;
+  const overrides = { rdma_device: options.device };
   const config =
     file === undefined
-      ? resourceManagerConfig.parse({ config: {} })
-      : readConfig(file, resourceManagerConfig);
+      ? parseConfig('{"config":{}}', 'defaults', resourceManagerConfig, overrides)
+      : readConfig(file, resourceManagerConfig, overrides);
   const inFile = (path: string | undefined): string | undefined =>
     file === undefined ? path : resolveConfigPath(file, path);
   return {
     ...config,
+    transport: listenUrl(config, options.device, options.devicesDatabase ?? inFile(config.devicesDatabase)),
     insecure: config.insecure || options.insecure,
     clusterKeyFile: inFile(config.clusterKeyFile),
     httpTokenFile: inFile(config.httpTokenFile),
     httpTls: { certFile: inFile(config.httpTls.certFile), keyFile: inFile(config.httpTls.keyFile) },
     executorsDatabase: options.executorsDatabase ?? inFile(config.executorsDatabase),
   };
+}
+
+function listenUrl(
+  config: ResourceManagerConfig,
+  asked: string | undefined,
+  database: string | undefined,
+): string {
+  const device = asked ?? config.device;
+  if (device === undefined) {
+    return config.transport;
+  }
+  const known =
+    database === undefined ? undefined : addressOfDevice(readConfig(database, devicesConfig), device);
+  return formatTransportUrl(listeningOnDevice(parseTransportUrl(config.transport), device, known));
 }
 
 /** The cluster key: named, from the environment, or from the user's state folder, where the first start makes it. */
