@@ -23,13 +23,15 @@ export interface ServerExit {
 export interface SpawnOptions {
   readonly arguments?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** How long it may take to get ready. Default 20000. */
+  /** How long it may take to get ready. Default 20000, in the emulated Soft-RoCE machine six times that. */
   readonly timeoutMs?: number;
 }
 
 type ServerProcess = ChildProcessByStdio<Writable, Readable, Readable>;
 
 const STOP_TIMEOUT_MS = 10_000;
+/** Loading a server's modules is most of it; an emulated processor is some ten times slower at that. */
+const READY_TIMEOUT_MS = process.env['SOFT_ROCE_MODE'] === undefined ? 20_000 : 120_000;
 
 /** A server of the built packages, running as a process of its own. */
 export class SpawnedServer implements AsyncDisposable {
@@ -127,7 +129,7 @@ export async function spawnServer(
     child.once('close', (code, signal) => resolve({ code, signal }));
   });
   try {
-    const ready = await readyLine(child, exited, options.timeoutMs ?? 20_000);
+    const ready = await readyLine(child, exited, options.timeoutMs ?? READY_TIMEOUT_MS);
     return new SpawnedServer(child, ready, exited, errors);
   } catch (error) {
     child.kill('SIGKILL');

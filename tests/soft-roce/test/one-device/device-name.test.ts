@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from '@rfaas/client';
+import { readFileSync, writeFileSync } from 'node:fs';
+
+import { functionFile } from '../../../support/function-file.ts';
+import { LocalCluster } from '../../../support/local-cluster.ts';
+import { playExample } from '../../../support/rdmalib-example.ts';
+import { runNode } from '../../../support/run-program.ts';
+import { spawnServer, type SpawnedServer } from '../../../support/spawn-server.ts';
+import { addresses, devices } from '../support/guest.ts';
+
+const [device = ''] = devices;
+const [address = ''] = addresses;
+const announced = new RegExp(`^verbs://${address}:\\d+$`);
+let cluster: LocalCluster;
+
+beforeAll(async () => {
+  // In the files a device and no address; JSON has no undefined, so the transport of other tests is not in them.
+  cluster = await LocalCluster.create();
+  await cluster.startResourceManager({ transport: undefined, rdma_device: device });
+  await cluster.startNode('node-0', { config: { transport: undefined, rdma_device: device } });
+});
+
+afterAll(async () => {
+  await cluster?.[Symbol.asyncDispose]();
+});
+
+describe('a cluster that was told nothing but the name of a device', () => {
+  test('announces addresses that other hosts can use, without the name', () => {
+    expect(cluster.resourceManager.url).toMatch(announced);
+    expect(cluster.node('node-0').url).toMatch(announced);
+  });
+
+  test('serves a client that was told no more', async () => {
+    await using client = await Client.connect({
+      resourceManager: cluster.resourceManager.url,
+      device,
+      tenant: cluster.tenant,
+      credential: cluster.credential,
+    });
+    await using lease = await client.lease({ cores: 1 });
+    await using executor = await lease.allocate({ module: functionFile('test-functions.js') });
+    const output = await executor.invoke('shout', new TextEncoder().encode('through the device'));
+    expect(new TextDecoder().decode(output)).toBe('THROUGH THE DEVICE');
+  });
+
+  test('serves the command line', async () => {
+    const words = ['invoke', 'shout', '--module', functionFile('test-functions.js'), '--text', 'quiet'];
+    const to = ['--device', device, '-r', cluster.resourceManager.url];
+    const environment = {
+      RFAAS_TENANT: cluster.tenant,
+      RFAAS_CREDENTIAL_FILE: await cluster.files.key('tenant.key', cluster.credential),
+    };
+    const result = await runNode(['packages/client/bin/rfaas.js', ...words, ...to], {
+      environment,
+      timeoutMs: 100_000,
+    });
+    expect(result).toMatchObject({ code: 0, output: 'QUIET', errors: '' });
+  });
+});
+
+test('servers take the device from the command line, and the port from a device database', async () => {
+  const database = cluster.files.path('devices.json');
+  const written = await runNode(['packages/client/bin/rfaas.js', 'devices', '--write', database]);
+  expect(written.code).toBe(0);
+  const { devices: entries } = JSON.parse(readFileSync(database, 'utf8')) as { devices: { port: number }[] };
+  const free = Number(/\d+$/.exec(cluster.resourceManager.url)?.[0]) === 24_680 ? 24_681 : 24_680;
+  writeFileSync(database, JSON.stringify({ devices: entries.map((entry) => ({ ...entry, port: free })) }));
+  const environment = { RFAAS_HOME: cluster.files.directory };
+  const flags = ['--device', device, '--devices-database', database];
+  const servers: SpawnedServer[] = [];
+  try {
+    servers.push(await spawnServer('rfaas-resource-manager', { environment, arguments: flags }));
+    expect(servers[0]?.url).toBe(`verbs://${address}:${free}`);
+    servers.push(
+      await spawnServer('rfaas-executor-manager', {
+        environment,
+        arguments: ['--skip-resource-manager', '--device', device],
+      }),
+    );
+    expect(servers[1]?.url).toMatch(announced);
+  } finally {
+    for (const server of servers) await server.stop();
+  }
+});
+
+describe('the examples of rdmalib run on a device by name:', () => {
+  const url = `verbs://?device=${device}`;
+
+  test('ping-pong', async () => {
+    const { url: at, clients } = await playExample('ping-pong', url, [], ['200']);
+    expect(at).toMatch(announced);
+    expect(clients[0]).toMatch(/^200 round trips of 64 bytes over verbs: p50 \d+ ns/);
+  });
+
+  test('remote write with immediate', async () => {
+    const { listener } = await playExample('remote-write', url, [], ['größer than bytes']);
+    expect(listener).toEqual(['größer than bytes']);
+  });
+
+  test('distributed counter', async () => {
+    const { listener } = await playExample('distributed-counter', url, ['2'], ['150'], ['250']);
+    expect(listener).toEqual(['400']);
+  });
+});
