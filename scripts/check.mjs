@@ -14,6 +14,19 @@ const PARTS = [
   { title: 'Lint', parameters: [tool('eslint/bin/eslint.js'), '--max-warnings', '0', '.'] },
   { title: 'Format', parameters: [tool('prettier/bin/prettier.cjs'), '--check', '--log-level', 'warn', '.'] },
   { title: 'Layering', parameters: ['scripts/check-layering.mjs'] },
+  // Every exported name and every member is documented, and what documents refer to exists.
+  {
+    title: 'Documentation of @rfaas/rdmalib',
+    parameters: [
+      tool('typedoc/bin/typedoc'),
+      '--options',
+      'packages/rdmalib/typedoc.json',
+      '--emit',
+      'none',
+      '--logLevel',
+      'Warn',
+    ],
+  },
   { title: 'Configuration schemas', parameters: ['scripts/generate-config-schemas.mjs', '--check'] },
   {
     title: 'Format of C',

@@ -1,7 +1,6 @@
 import type { WorkCompletion } from './transport/work-completion.ts';
 
-/** Every code an RdmaError can have, with what it means. */
-export const rdmaErrorCodes = {
+const codes = {
   RDMA_ERR_LIBRARY_NOT_FOUND: 'A native library is nowhere to be found, or does not load.',
   RDMA_ERR_ABI_MISMATCH: 'A native library was built from another version of the sources.',
   RDMA_ERR_DEVICE_NOT_FOUND:
@@ -19,7 +18,10 @@ export const rdmaErrorCodes = {
 } as const;
 
 /** A stable name for what went wrong. */
-export type RdmaErrorCode = keyof typeof rdmaErrorCodes;
+export type RdmaErrorCode = keyof typeof codes;
+
+/** Every code an RdmaError can have, with what it means. */
+export const rdmaErrorCodes: Readonly<Record<RdmaErrorCode, string>> = codes;
 
 /** Facts about an error, for programs. */
 export interface RdmaErrorDetails {
@@ -27,6 +29,7 @@ export interface RdmaErrorDetails {
   readonly operation?: string | undefined;
   /** The symbolic error number that came back, e.g. `EADDRINUSE`. */
   readonly errno?: string | undefined;
+  /** The transport's name, e.g. `verbs`. */
   readonly transport?: string | undefined;
 }
 
@@ -47,7 +50,9 @@ function kindsOf(value: unknown): readonly string[] {
 export class RdmaError extends Error {
   /** Names the class where two copies of it must be told to be the same. */
   static readonly kind: string = 'RdmaError';
+  /** For programs to branch on. */
   readonly code: RdmaErrorCode;
+  /** What is known of it. */
   readonly details: RdmaErrorDetails;
 
   constructor(code: RdmaErrorCode, message: string, details: RdmaErrorDetails = {}, options?: ErrorOptions) {
@@ -59,6 +64,7 @@ export class RdmaError extends Error {
     Object.defineProperty(this, brand, { value: kinds, enumerable: false });
   }
 
+  /** @internal */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return Object.hasOwn(this, 'kind')
       ? kindsOf(value).includes(this.kind)
@@ -99,6 +105,7 @@ export class UnsupportedOperationError extends RdmaError {
 /** Thrown by `requireSuccess` for a completion that failed. */
 export class WorkFailedError extends RdmaError {
   static override readonly kind: string = 'WorkFailedError';
+  /** The request that failed. */
   readonly completion: WorkCompletion;
 
   constructor(completion: WorkCompletion) {

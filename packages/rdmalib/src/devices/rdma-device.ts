@@ -2,9 +2,11 @@
 export interface RdmaDevice {
   /** What `device=NAME` in a URL and `--device NAME` mean, e.g. `mlx5_0`. */
   readonly name: string;
+  /** Most devices have one. */
   readonly ports: readonly RdmaPort[];
   /** What it can do; `undefined` where it cannot be asked, and then `problem` says why. */
   readonly limits: RdmaDeviceLimits | undefined;
+  /** Why it cannot be asked, and what to do. */
   readonly problem: string | undefined;
 }
 
@@ -28,8 +30,11 @@ export interface RdmaPort {
 export interface RdmaDeviceLimits {
   /** Bytes that a request can carry itself, found by making queue pairs: no attribute says so. */
   readonly maxInlineBytes: number;
+  /** One a connection. */
   readonly maxQueuePairs: number;
+  /** Of all programs together. */
   readonly maxCompletionQueues: number;
+  /** Of all programs together. */
   readonly maxMemoryRegions: number;
   /** Requests on a send or receive queue. */
   readonly maxQueueDepth: number;
@@ -39,5 +44,6 @@ export interface RdmaDeviceLimits {
   readonly maxScatterGatherEntries: number;
   /** `device`: atomic among requests to this device; `global`: also with the processors' own atomics. */
   readonly atomics: 'none' | 'device' | 'global';
+  /** Its version; empty where there is none, as in Soft-RoCE. */
   readonly firmware: string;
 }

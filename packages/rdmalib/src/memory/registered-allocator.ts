@@ -19,12 +19,14 @@ export type RegisteredView =
 
 /** A typed array class, e.g. `Float64Array`. */
 export interface RegisteredViewConstructor<View extends RegisteredView> {
+  /** As of typed arrays. */
   readonly BYTES_PER_ELEMENT: number;
   new (buffer: ArrayBuffer, byteOffset: number, length: number): View;
 }
 
 /** How a RegisteredAllocator is made. */
 export interface RegisteredAllocatorOptions {
+  /** What peers and this side may do with what is allocated. */
   readonly access: readonly MemoryAccess[];
   /** Registered at a time; what is larger gets a region of its own, which ends when it is freed. Default 1 MiB. */
   readonly chunkBytes?: number | undefined;
@@ -149,6 +151,7 @@ export class RegisteredAllocator implements Disposable {
     this.#live.clear();
   }
 
+  /** The same as `close`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -13,6 +13,7 @@ import { UserRequests } from './user-requests.ts';
 
 /** Options of MessageChannel.accept. */
 export interface AcceptChannelOptions {
+  /** Said with the connection; at most capabilities.maxPrivateDataBytes. */
   readonly privateData?: Uint8Array | undefined;
   /** Longest message that this side takes. Default 4096. */
   readonly maxMessageBytes?: number | undefined;
@@ -20,6 +21,7 @@ export interface AcceptChannelOptions {
 
 /** Options of MessageChannel.connect. */
 export interface ConnectChannelOptions extends AcceptChannelOptions {
+  /** Gives up: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** How long the peer may take to answer. Default 10000. */
   readonly timeoutMs?: number | undefined;
@@ -27,6 +29,7 @@ export interface ConnectChannelOptions extends AcceptChannelOptions {
 
 /** Options of MessageChannel.receive. */
 export interface ReceiveMessageOptions {
+  /** Gives up: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -160,6 +163,7 @@ export class MessageChannel implements AsyncDisposable {
     await this.#finish({ kind: 'closed-locally' });
   }
 
+  /** The same as `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -6,6 +6,7 @@ export type NativeFunction = (...values: NativeArgument[]) => number;
 
 /** A loaded shared library. */
 export interface NativeLibrary {
+  /** Where it was loaded from. */
   readonly path: string;
   /**
    * Binds a function by C types: `int`, `uint32_t`, `uint64_t`, …; `uintptr_t` for native pointers (JavaScript

@@ -10,6 +10,7 @@ export interface CompletionQueueOptions {
 
 /** Options of CompletionQueue.readable. */
 export interface ReadableOptions {
+  /** Gives up: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 

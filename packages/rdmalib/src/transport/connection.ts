@@ -44,11 +44,13 @@ export interface Listener extends AsyncDisposable {
 export interface ConnectionRequest {
   /** The domain that listens; the endpoint will be of it. */
   readonly domain: ProtectionDomain;
+  /** What the peer said; may be longer than that (zero padded). */
   readonly privateData: Uint8Array;
   /** As the transport knows it; `host` is what a person would call the peer. */
   readonly peer: NetworkAddress;
   /** Two steps, so that receives can be posted before the peer is told that it may send. */
   createEndpoint(options: EndpointOptions): Endpoint;
+  /** Answers the request; the endpoint, made by `createEndpoint`, is established when this resolves. */
   accept(endpoint: Endpoint, options?: ConnectOptions): Promise<void>;
   /** Refuses; the peer's `connect` rejects with ConnectionRefusedError that carries `privateData`. */
   reject(privateData?: Uint8Array): Promise<void>;

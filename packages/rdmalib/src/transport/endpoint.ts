@@ -8,6 +8,7 @@ export type EndpointState = 'new' | 'connecting' | 'established' | 'disconnected
 
 /** How an endpoint is made. */
 export interface EndpointOptions {
+  /** Where sends, writes, reads and atomics are reported. */
   readonly sendCompletions: CompletionQueue;
   /** May be shared by many endpoints; every completion names its endpoint. */
   readonly receiveCompletions: CompletionQueue;
@@ -23,6 +24,7 @@ export interface EndpointOptions {
 export interface Endpoint extends AsyncDisposable {
   /** Unique in this process; equals WorkCompletionBatch.endpointId. */
   readonly id: number;
+  /** Where it is in its life now. */
   readonly state: EndpointState;
   /** Settles once, when either side goes away. Never rejects. */
   readonly disconnected: Promise<DisconnectReason>;
@@ -57,8 +59,11 @@ export interface Endpoint extends AsyncDisposable {
   postReceive(segment: LocalSegment, wrId: number): void;
   /** For `count` incoming immediates; an immediate uses up one posted receive on every transport. */
   postEmptyReceives(count: number): void;
+  /** Sends the segments as one message into a receive that the peer posted. Throws QueueFullError, as every post. */
   postSend(segments: Segments, request?: SendRequest): void;
+  /** Writes the segments one behind the other into the target's memory, `targetOffset` bytes from its start. */
   postWrite(segments: Segments, target: RemoteTarget, targetOffset: number, request?: WriteRequest): void;
+  /** Reads from the target's memory, `targetOffset` bytes from its start, until the segments are full. */
   postRead(segments: Segments, target: RemoteTarget, targetOffset: number, request?: WorkRequest): void;
   /** The prior 8-byte value lands in `result`. */
   postFetchAdd(
@@ -83,6 +88,7 @@ export type Segments = LocalSegment | readonly LocalSegment[];
 
 /** Options of Endpoint.resolveRemote. */
 export interface ResolveOptions {
+  /** How long the peer may take to answer. Default 5000. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -115,12 +121,25 @@ export interface WriteRequest extends SendRequest {
 
 /** An atomic exchange of 8 bytes: store `swap` if the value is `compare`. */
 export interface CompareSwap {
+  /** What the value must be, 64 bits. */
   readonly compare: bigint;
+  /** What it becomes, 64 bits. */
   readonly swap: bigint;
 }
 
 /** Why an endpoint is no longer connected. */
 export type DisconnectReason =
-  | { readonly kind: 'closed-locally' }
-  | { readonly kind: 'closed-by-peer' }
-  | { readonly kind: 'failed'; readonly error: Error };
+  | {
+      /** This side ended it. */
+      readonly kind: 'closed-locally';
+    }
+  | {
+      /** The peer ended it in an orderly way. */
+      readonly kind: 'closed-by-peer';
+    }
+  | {
+      /** The peer or the way to it is gone, or the peer broke the protocol. */
+      readonly kind: 'failed';
+      /** Says which. */
+      readonly error: Error;
+    };

@@ -7,6 +7,7 @@ export type MemoryAccess = 'local-write' | 'remote-write' | 'remote-read' | 'rem
 export interface MemoryOptions {
   /** More than 0. */
   readonly byteLength: number;
+  /** What its owner and peers may do with it, besides reading locally. */
   readonly access: readonly MemoryAccess[];
   /** `file`: the contents can be loaded as a shared library through MemoryRegion.path. Default `anonymous`. */
   readonly backing?: 'anonymous' | 'file' | undefined;
@@ -21,6 +22,7 @@ export interface MemoryRegion extends Disposable {
    * reads zeros and what is written to it reaches nobody; it never crashes. Throws ClosedError after `close`.
    */
   readonly bytes: Uint8Array;
+  /** As it was allocated. */
   readonly byteLength: number;
   /** Local virtual address of the first byte. Throws ClosedError after `close`. */
   readonly address: number;
@@ -38,20 +40,25 @@ export interface MemoryRegion extends Disposable {
 export interface RemoteMemory {
   /** The value the peer must put on the wire: a virtual address, or 0 where the provider counts from the region. */
   readonly address: bigint;
+  /** The key that grants access, 64 bits. */
   readonly rkey: bigint;
+  /** From the address on. */
   readonly byteLength: number;
 }
 
 /** A stretch of registered local memory; the field calls it a scatter-gather entry. */
 export interface LocalSegment {
+  /** Open, and of the endpoint's protection domain. */
   readonly region: MemoryRegion;
   /** Bytes from the region's start. */
   readonly offset: number;
+  /** More than 0 and within the region. */
   readonly byteLength: number;
 }
 
 /** A remote region that one endpoint may target, resolved once so that posting needs no bigint. */
 export interface RemoteTarget {
+  /** What was resolved. */
   readonly memory: RemoteMemory;
   /** What native code calls this target: the result of `shim_endpoint_resolve`. */
   readonly index: number;

@@ -10,9 +10,11 @@ import type { Transport } from './transport.ts';
  * from it belongs to the thread that opened it; another worker thread opens a transport of its own.
  */
 export interface ProtectionDomain extends Disposable {
+  /** What it was opened from. */
   readonly transport: Transport;
   /** Allocates zeroed, page-aligned native memory and registers it. Throws RdmaError. */
   allocateMemory(options: MemoryOptions): MemoryRegion;
+  /** Where requests of endpoints of this domain are reported. Throws RdmaError, as for a depth beyond the device's. */
   createCompletionQueue(options: CompletionQueueOptions): CompletionQueue;
   /** An endpoint for `connect`. For an incoming connection see ConnectionRequest.createEndpoint. */
   createEndpoint(options: EndpointOptions): Endpoint;

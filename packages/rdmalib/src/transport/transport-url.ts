@@ -2,6 +2,7 @@ import { InvalidArgumentError } from '../errors.ts';
 
 /** A transport and an address on it, as people write it: `shm://10005`, `verbs://10.0.0.7:10005?device=mlx5_0`. */
 export interface TransportUrl {
+  /** What carries the bytes. */
   readonly kind: 'shm' | 'verbs' | 'libfabric';
   /** The libfabric provider, e.g. `tcp`. */
   readonly provider?: string | undefined;

@@ -4,6 +4,7 @@ import type { ProtectionDomain } from './protection-domain.ts';
 export interface Transport extends AsyncDisposable {
   /** Stable identifier used in logs, errors and test names, e.g. `shm` or `libfabric:tcp;msg`. */
   readonly name: string;
+  /** What it can do on the device that it was opened on. */
   readonly capabilities: TransportCapabilities;
   /**
    * Native address of this transport's function table (`struct shim_table`), for native code that works over any
@@ -27,8 +28,11 @@ export interface TransportCapabilities {
   readonly atomics: 'native' | 'emulated' | 'none';
   /** `timed-poll` when the provider cannot hand out a file descriptor: waiting then costs up to 1 ms. */
   readonly blockingWait: 'file-descriptor' | 'timed-poll';
+  /** What can be said with a connection request and its answer. */
   readonly maxPrivateDataBytes: number;
+  /** Largest payload that a request can carry itself. */
   readonly maxInlineBytes: number;
+  /** Most segments of one request. */
   readonly maxScatterGatherEntries: number;
   /** False for shm: both ends must be on one host. */
   readonly crossesHosts: boolean;
