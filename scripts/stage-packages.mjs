@@ -43,7 +43,7 @@ function stageNative(root, source, output) {
 function stageWorkspace(root, source, output, native) {
   const staged = copyPackage(root, source, output);
   if (staged.manifest.name !== '@rfaas/rdmalib') return staged;
-  for (const part of ['Makefile', 'verbs.mk', 'include', 'src']) {
+  for (const part of ['Makefile', 'verbs.mk', 'fabric.mk', 'include', 'src']) {
     cpSync(join(root, 'native-shims', part), join(staged.folder, 'native-shims', part), { recursive: true });
   }
   const { manifest } = staged;

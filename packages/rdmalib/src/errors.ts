@@ -2,6 +2,7 @@ import type { WorkCompletion } from './transport/work-completion.ts';
 
 const codes = {
   RDMA_ERR_LIBRARY_NOT_FOUND: 'A native library is nowhere to be found, or does not load.',
+  RDMA_ERR_LIBRARY_VERSION: 'The library below is too old for this, or has left it out since.',
   RDMA_ERR_ABI_MISMATCH: 'A native library was built from another version of the sources.',
   RDMA_ERR_DEVICE_NOT_FOUND:
     'The device, or the directory that stands for it, does not exist or cannot be used.',

@@ -1,12 +1,13 @@
-import { InvalidArgumentError, RdmaError } from '../errors.ts';
+import { InvalidArgumentError } from '../errors.ts';
+import { openLibfabricTransport } from '../libfabric/libfabric-transport.ts';
 import { openShmTransport } from '../shm/shm-transport.ts';
 import { openVerbsTransport } from '../verbs/verbs-transport.ts';
 import type { Transport } from './transport.ts';
-import { formatTransportUrl, parseTransportUrl, type TransportUrl } from './transport-url.ts';
+import { parseTransportUrl, type TransportUrl } from './transport-url.ts';
 
 /**
  * Opens the transport that a URL names and checks that it works here. Host and port are passed to
- * `connect` and `listen`; here the host only helps verbs to find its device. A worker thread opens its own. Throws RdmaError.
+ * `connect` and `listen`; here the host only helps verbs and libfabric to find a device. A worker thread opens its own. Throws RdmaError.
  */
 export function openTransport(url: string | TransportUrl): Transport {
   const parsed = typeof url === 'string' ? parseTransportUrl(url) : url;
@@ -17,12 +18,7 @@ export function openTransport(url: string | TransportUrl): Transport {
   if (parsed.kind === 'verbs') {
     return openVerbsTransport(parsed);
   }
-  throw new RdmaError(
-    'RDMA_ERR_LIBRARY_NOT_FOUND',
-    `cannot open ${formatTransportUrl(parsed)}: this build has no native library for ${parsed.kind}; use a shm:// URL ` +
-      'where both ends are on one host',
-    { operation: 'openTransport', transport: parsed.kind },
-  );
+  return openLibfabricTransport(parsed);
 }
 
 function requireOneLine(url: TransportUrl): void {

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# The libfabric fabric, build/librdmalib_fabric.so, where libfabric's headers are. Included by the Makefile.
+#   make check-fabric   runs its C tests; providers that this machine lacks are skipped, saying so
+#   make asan-fabric    the same under AddressSanitizer and UBSan
+
+ifeq ($(wildcard /usr/include/rdma/fi_endpoint.h),)
+$(info libfabric: not built: no headers of libfabric (Debian: apt-get install libfabric-dev))
+else
+
+# Memory that is mapped, blanked and given back is the same on all fabrics, and so is the table.
+FABRIC_OBJECTS := $(call objects,$(COMMON) $(wildcard src/fabric/*.c) src/shm/sealed-memory.c src/shm/table.c)
+FABRIC_TESTS := $(wildcard test/fabric/*.c)
+FABRIC_PROGRAMS := $(patsubst test/%.c,$(BUILD)/test/%,$(FABRIC_TESTS))
+LIBRARIES += $(BUILD)/librdmalib_fabric.so
+
+$(BUILD)/librdmalib_fabric.so: $(FABRIC_OBJECTS)
+	$(CC) $(SANITIZE) $(SHARED) $(LDFLAGS) $^ -o $@ -lfabric -lpthread
+
+$(BUILD)/test/fabric/%: $(BUILD)/objects/test/fabric/%.o $(FABRIC_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) $(LDFLAGS) $^ -o $@ -lfabric -lpthread
+
+.PHONY: fabric fabric-programs check-fabric
+fabric: $(BUILD)/librdmalib_fabric.so
+fabric-programs: $(FABRIC_PROGRAMS)
+check-fabric: $(FABRIC_PROGRAMS)
+	@for program in $(FABRIC_PROGRAMS); do echo "$$program"; "$$program" || exit 1; done
+
+endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Finds the provider that the options name, with what is needed of it, and what it grants beyond that. */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NEEDED (FI_MSG | FI_RMA | FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE | FI_SEND | FI_RECV)
+#define MODES (FI_CONTEXT | FI_CONTEXT2 | FI_RX_CQ_DATA)
+#define MR_MODES (FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY)
+#define MOST_SEND_BYTES (64u * 1024u) /* FI_EP_RDM: what a bounce buffer takes */
+
+bool fabric_provider_speaks_ip(const struct fi_info *info) {
+  return info->addr_format == FI_SOCKADDR || info->addr_format == FI_SOCKADDR_IN ||
+         info->addr_format == FI_SOCKADDR_IN6;
+}
+
+static struct fi_info *make_hints(const struct fabric_options *options, bool rdm, uint64_t more) {
+  struct fi_info *hints = fi_allocinfo();
+  if (hints == NULL)
+    return NULL;
+  hints->caps = NEEDED | more;
+  hints->mode = MODES;
+  hints->ep_attr->type = rdm ? FI_EP_RDM : FI_EP_MSG;
+  /* A memory region belongs to one endpoint there, and only FI_EP_RDM has just one. */
+  hints->domain_attr->mr_mode = (int)(MR_MODES | (rdm ? FI_MR_ENDPOINT : 0));
+  hints->domain_attr->threading = FI_THREAD_DOMAIN;
+  hints->domain_attr->control_progress = FI_PROGRESS_MANUAL;
+  hints->domain_attr->data_progress = FI_PROGRESS_MANUAL;
+  hints->domain_attr->resource_mgmt = FI_RM_ENABLED;
+  hints->fabric_attr->prov_name = strdup(options->provider);
+  if (options->domain[0] != '\0')
+    hints->domain_attr->name = strdup(options->domain);
+  return hints;
+}
+
+static int ask(const struct fabric_options *options, bool rdm, uint64_t more, const char *node, struct fi_info **info) {
+  struct fi_info *hints = make_hints(options, rdm, more);
+  if (hints == NULL)
+    return -ENOMEM;
+  int answer = fi_getinfo(FABRIC_API, node, NULL, node != NULL ? FI_SOURCE : 0, hints, info);
+  fi_freeinfo(hints);
+  return answer;
+}
+
+/* Atomics where they are granted: using them where they were not asked for would be the end of the process. */
+static int ask_for_most(struct shim_domain *domain, bool rdm, const char *node) {
+  const struct fabric_options *options = &domain->options;
+  domain->has_atomics = true;
+  int answer = ask(options, rdm, FI_ATOMIC, node, &domain->info);
+  if (answer != 0) {
+    domain->has_atomics = false;
+    answer = ask(options, rdm, 0, node, &domain->info);
+  }
+  domain->is_rdm = rdm;
+  return answer;
+}
+
+static int find_kind(struct shim_domain *domain, const char *node) {
+  const char *kind = domain->options.endpoint;
+  int answer = -FI_ENODATA;
+  if (strcmp(kind, "rdm") != 0)
+    answer = ask_for_most(domain, false, node);
+  if (answer != 0 && strcmp(kind, "msg") != 0)
+    answer = ask_for_most(domain, true, node);
+  return answer;
+}
+
+/* The own address that the options mean, as a number in text; "" where they mean none. */
+static int source_node(const struct fabric_options *options, char node[SHIM_ADDRESS_BYTES]) {
+  union fabric_address source;
+  int error = 0;
+  node[0] = '\0';
+  if (options->source[0] != '\0')
+    error = fabric_lookup(options->source, 0, true, &source);
+  else if (options->route[0] != '\0')
+    error = fabric_source_for(options->route, &source);
+  else
+    return 0;
+  if (error == 0)
+    fabric_format_address(&source, node, SHIM_ADDRESS_BYTES);
+  return error;
+}
+
+static int with_auth_key(struct shim_domain *domain) {
+  const struct fabric_options *options = &domain->options;
+  if (options->auth_key_bytes == 0)
+    return 0;
+  uint8_t *keys[2];
+  for (size_t i = 0; i < 2; i++) {
+    keys[i] = malloc(options->auth_key_bytes); /* freed by fi_freeinfo */
+    if (keys[i] == NULL)
+      return shim_fail(ENOMEM, "no memory for an authorization key");
+    memcpy(keys[i], options->auth_key, options->auth_key_bytes);
+  }
+  domain->info->domain_attr->auth_key = keys[0];
+  domain->info->domain_attr->auth_key_size = options->auth_key_bytes;
+  domain->info->ep_attr->auth_key = keys[1];
+  domain->info->ep_attr->auth_key_size = options->auth_key_bytes;
+  return 0;
+}
+
+static uint32_t smaller(size_t a, size_t b) {
+  return (uint32_t)(a < b ? a : b);
+}
+
+static int learn(struct shim_domain *domain) {
+  const struct fi_info *info = domain->info;
+  domain->ip = fabric_provider_speaks_ip(info);
+  domain->local_mr = (info->domain_attr->mr_mode & FI_MR_LOCAL) != 0;
+  domain->needs_endpoint_mr = (info->domain_attr->mr_mode & FI_MR_ENDPOINT) != 0;
+  domain->consumes_receives = (info->mode & FI_RX_CQ_DATA) != 0;
+  domain->reports_length = info->domain_attr->cq_data_size < 8u;
+  domain->by_message = domain->is_rdm && info->domain_attr->cq_data_size < 8u;
+  domain->max_segments = smaller(info->tx_attr->iov_limit, SHIM_MAX_SEGMENTS);
+  domain->max_send = smaller(info->ep_attr->max_msg_size, INT32_MAX);
+  if (domain->is_rdm) {
+    /* One stretch of each message is the header. */
+    domain->max_segments = domain->max_segments > 1 ? domain->max_segments - 1u : 1u;
+    domain->max_send = smaller(domain->max_send - sizeof(struct fabric_header), MOST_SEND_BYTES);
+  }
+  if (!domain->is_rdm && info->domain_attr->cq_data_size < 4u)
+    return shim_fail(EPROTONOSUPPORT,
+                     "libfabric's provider %s cannot send immediates (%zu bytes of completion data, 4 are needed); try "
+                     "endpoint=rdm",
+                     info->fabric_attr->prov_name, info->domain_attr->cq_data_size);
+  return with_auth_key(domain);
+}
+
+int fabric_find_provider(struct shim_domain *domain) {
+  char node[SHIM_ADDRESS_BYTES];
+  if (FI_VERSION_LT(fi_version(), FABRIC_API))
+    return shim_fail(ELIBACC,
+                     "libfabric %u.%u is too old: 1.17 or newer is needed (Debian: apt-get install libfabric1)",
+                     FI_MAJOR(fi_version()), FI_MINOR(fi_version()));
+  int error = source_node(&domain->options, node);
+  if (error != 0)
+    return error;
+  int answer = find_kind(domain, NULL);
+  if (answer == 0 && fabric_provider_speaks_ip(domain->info) && node[0] != '\0') {
+    fi_freeinfo(domain->info);
+    domain->info = NULL;
+    answer = find_kind(domain, node);
+  }
+  if (answer != 0)
+    return fabric_explain(domain, answer);
+  return learn(domain);
+}
