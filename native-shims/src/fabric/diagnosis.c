@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Every mode but the two that stand for all others. */
+#define ANY_MR (~(FI_MR_BASIC | FI_MR_SCALABLE))
+
 /* Which version of libfabric has a provider; named in errors only. */
 static const struct {
   const char *provider;
@@ -77,7 +80,7 @@ static int missing_capability(const struct fabric_options *options, enum fi_ep_t
       {FI_MSG | FI_RMA | FI_READ | FI_REMOTE_READ | FI_WRITE | FI_REMOTE_WRITE, "no remote writes (FI_WRITE)"},
   };
   for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
-    if (!offers(options, type, needed[i].caps, ~UINT64_C(0), ~0))
+    if (!offers(options, type, needed[i].caps, ~UINT64_C(0), ANY_MR))
       return lacks(options, needed[i].what);
   return lacks(options, "modes or memory registration that rdmalib cannot serve");
 }
@@ -87,13 +90,13 @@ int fabric_explain(const struct shim_domain *domain, int answer) {
   if (answer != -FI_ENODATA && answer != -FI_ENOSYS)
     return shim_fail(-answer, "libfabric cannot say what \"%s\" offers (fi_getinfo: %s)", options->provider,
                      fi_strerror(-answer));
-  if (!offers(options, FI_EP_UNSPEC, 0, ~UINT64_C(0), ~0))
+  if (!offers(options, FI_EP_UNSPEC, 0, ~UINT64_C(0), ANY_MR))
     return no_such_provider(options);
   if (options->domain[0] != '\0')
     return shim_fail(ENODEV, "libfabric's provider \"%s\" has no suitable domain \"%s\"; \"fi_info -p %s\" lists them",
                      options->provider, options->domain, options->provider);
-  bool msg = offers(options, FI_EP_MSG, 0, ~UINT64_C(0), ~0);
-  bool rdm = offers(options, FI_EP_RDM, 0, ~UINT64_C(0), ~0);
+  bool msg = offers(options, FI_EP_MSG, 0, ~UINT64_C(0), ANY_MR);
+  bool rdm = offers(options, FI_EP_RDM, 0, ~UINT64_C(0), ANY_MR);
   if (strcmp(options->endpoint, "msg") == 0 && !msg)
     return lacks(options, "no connected endpoints (FI_EP_MSG; try endpoint=rdm)");
   if (strcmp(options->endpoint, "rdm") == 0 && !rdm)
@@ -105,7 +108,7 @@ int fabric_explain(const struct shim_domain *domain, int answer) {
   if (options->source[0] != '\0' || options->route[0] != '\0') {
     struct fabric_options elsewhere = *options;
     elsewhere.source[0] = elsewhere.route[0] = '\0';
-    if (offers(&elsewhere, wants_msg ? FI_EP_MSG : FI_EP_RDM, FI_MSG | FI_RMA, ~UINT64_C(0), ~0))
+    if (offers(&elsewhere, wants_msg ? FI_EP_MSG : FI_EP_RDM, FI_MSG | FI_RMA, ~UINT64_C(0), ANY_MR))
       return shim_fail(ENODEV, "libfabric's provider \"%s\" has nothing at %s; \"fi_info -p '%s'\" lists where it has",
                        options->provider, options->source[0] != '\0' ? options->source : options->route,
                        options->provider);
