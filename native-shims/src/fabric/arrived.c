@@ -36,6 +36,8 @@ static void deliver_message(struct shim_endpoint *endpoint, const struct fabric_
     memcpy(receive->region->address + receive->offset, payload, header->bytes);
   if (!fits)
     completion.status = SHIM_LOCAL_LENGTH_ERROR;
+  else if (receive->region == NULL)
+    completion.status = SHIM_LOCAL_PROTECTION_ERROR;
   fabric_receive_free(endpoint, receive);
   (void)fabric_queue_add(endpoint->receive_queue, endpoint, &completion);
   if (!fits)

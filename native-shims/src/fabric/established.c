@@ -91,7 +91,7 @@ static void flush_requests(struct shim_endpoint *endpoint) {
 static void flush_receives(struct shim_endpoint *endpoint) {
   while (!shim_list_is_empty(&endpoint->receives)) {
     struct fabric_receive *receive = SHIM_CONTAINER(endpoint->receives.next, struct fabric_receive, link);
-    flushed(endpoint->receive_queue, endpoint, SHIM_RECEIVE, receive->region != NULL ? receive->wr_id : 0);
+    flushed(endpoint->receive_queue, endpoint, SHIM_RECEIVE, receive->is_empty ? 0 : receive->wr_id);
     if (receive->op != NULL)
       fabric_op_give(endpoint->domain, receive->op);
     fabric_receive_free(endpoint, receive);

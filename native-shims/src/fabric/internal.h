@@ -140,6 +140,7 @@ struct shim_listener *fabric_find_listener(struct shim_domain *domain, uint32_t 
 
 /* receive.c: hands the posted receives to libfabric (FI_EP_MSG). 0 or -errno with text. */
 int fabric_receives_post(struct shim_endpoint *endpoint);
+void fabric_receives_forget(struct shim_endpoint *endpoint, const struct shim_region *region);
 void fabric_receive_free(struct shim_endpoint *endpoint, struct fabric_receive *receive);
 
 #endif

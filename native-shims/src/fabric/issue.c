@@ -56,7 +56,7 @@ static int64_t send_plain(struct shim_endpoint *endpoint, struct fabric_op *op,
 /* A write whose bytes are the peer's once it completes. */
 static int64_t write_only(struct shim_endpoint *endpoint, struct fabric_op *op, const struct fabric_prepared *prepared,
                           uint64_t flags, uint64_t data) {
-  struct fi_rma_iov remote = {prepared->remote_address, prepared->bytes, prepared->rkey};
+  struct fi_rma_iov remote = {prepared->remote_address, prepared->bytes > 0 ? prepared->bytes : 1u, prepared->rkey};
   struct fi_msg_rma message = {.msg_iov = prepared->stretches,
                                .desc = (void **)(uintptr_t)prepared->descs,
                                .iov_count = prepared->count,
@@ -72,9 +72,8 @@ static int64_t write_with_data(struct shim_endpoint *endpoint, struct fabric_op 
                                const struct fabric_prepared *prepared, uint64_t data) {
   if (__builtin_expect(prepared->count > 1, 0))
     return write_only(endpoint, op, prepared, FI_REMOTE_CQ_DATA, data);
-  return fi_writedata(endpoint->port->ep, prepared->count == 0 ? NULL : prepared->stretches[0].iov_base,
-                      prepared->bytes, prepared->count == 0 ? NULL : prepared->descs[0], data, endpoint->address,
-                      prepared->remote_address, prepared->rkey, op);
+  return fi_writedata(endpoint->port->ep, prepared->stretches[0].iov_base, prepared->stretches[0].iov_len,
+                      prepared->descs[0], data, endpoint->address, prepared->remote_address, prepared->rkey, op);
 }
 
 /* The immediate as a message of its own, behind the write: where the data of a write has no room for what is to be

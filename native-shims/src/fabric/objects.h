@@ -227,7 +227,8 @@ struct fabric_target {
 /* A receive that waits for a send. */
 struct fabric_receive {
   struct shim_list link;
-  struct shim_region *region;
+  bool is_empty;              /* for an immediate */
+  struct shim_region *region; /* NULL where it is empty, and once the region is closed */
   uint64_t offset;
   uint64_t length;
   uint32_t wr_id;

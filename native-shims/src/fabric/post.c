@@ -135,6 +135,13 @@ static void move_payload(struct fabric_op *op, struct fabric_prepared *prepared)
   prepared->count = 1;
 }
 
+/* A write of no bytes is one of a byte to the peer's landing: providers lose those that have none. */
+static void stand_in(struct fabric_op *op, struct fabric_prepared *prepared) {
+  prepared->stretches[0] = (struct iovec){op->payload, 1};
+  prepared->descs[0] = op->desc;
+  prepared->count = 1;
+}
+
 static int post(struct shim_endpoint *endpoint, struct fabric_prepared *prepared) {
   struct shim_domain *domain = endpoint->domain;
   struct fabric_op *op = fabric_op_take(domain);
@@ -148,6 +155,8 @@ static int post(struct shim_endpoint *endpoint, struct fabric_prepared *prepared
   if ((prepared->flags & SHIM_INLINE) != 0 && prepared->opcode <= SHIM_WRITE && prepared->bytes <= FABRIC_MOST_INLINE &&
       prepared->bytes > 0)
     move_payload(op, prepared);
+  if (__builtin_expect(prepared->bytes == 0 && prepared->opcode == SHIM_WRITE, 0))
+    stand_in(op, prepared);
   int64_t answer = -FI_EAGAIN;
   if (__builtin_expect(endpoint->ready && shim_list_is_empty(&endpoint->kept), 1)) {
     answer = fabric_issue(endpoint, op, prepared);

@@ -94,7 +94,7 @@ static void received(struct shim_endpoint *endpoint, struct fabric_op *op, const
                                        .provider_error = provider_error};
   fabric_op_give(endpoint->domain, op);
   if (receive != NULL) {
-    completion.wr_id = receive->region != NULL ? receive->wr_id : 0;
+    completion.wr_id = receive->is_empty ? 0 : receive->wr_id;
     fabric_receive_free(endpoint, receive);
   }
   (void)fabric_queue_add(endpoint->receive_queue, endpoint, &completion);
@@ -103,7 +103,8 @@ static void received(struct shim_endpoint *endpoint, struct fabric_op *op, const
 static void completed(struct fabric_port *port, const struct fi_cq_data_entry *entry) {
   struct shim_domain *domain = port->domain;
   struct fabric_op *op = entry->op_context;
-  if ((entry->flags & FI_REMOTE_CQ_DATA) != 0 && (entry->flags & FI_RECV) == 0) {
+  /* Some providers repeat FI_REMOTE_CQ_DATA in the completion of whoever sent the data. */
+  if ((entry->flags & FI_REMOTE_CQ_DATA) != 0 && (entry->flags & (FI_RECV | FI_SEND | FI_WRITE)) == 0) {
     struct shim_endpoint *endpoint = port->endpoint;
     if (endpoint == NULL) {
       fabric_data_came(domain, entry->data);

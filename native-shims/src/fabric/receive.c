@@ -23,7 +23,7 @@ static int check_buffer(const struct shim_endpoint *endpoint, const struct shim_
 }
 
 void fabric_receive_free(struct shim_endpoint *endpoint, struct fabric_receive *receive) {
-  if (receive->region == NULL)
+  if (receive->is_empty)
     endpoint->empty_receives--;
   else
     endpoint->buffer_receives--;
@@ -49,6 +49,18 @@ static int hand_over(struct shim_endpoint *endpoint, struct fabric_receive *rece
   return answer == -FI_EAGAIN ? -FI_EAGAIN : fabric_fail(domain, "fi_recv", answer, "posting a receive");
 }
 
+/* Nothing may land in a region that is closed. */
+void fabric_receives_forget(struct shim_endpoint *endpoint, const struct shim_region *region) {
+  for (struct shim_list *node = endpoint->receives.next; node != &endpoint->receives; node = node->next) {
+    struct fabric_receive *receive = SHIM_CONTAINER(node, struct fabric_receive, link);
+    if (receive->region != region)
+      continue;
+    receive->region = NULL;
+    if (receive->op != NULL)
+      (void)fi_cancel(&endpoint->port->ep->fid, receive->op);
+  }
+}
+
 int fabric_receives_post(struct shim_endpoint *endpoint) {
   for (struct shim_list *node = endpoint->receives.next; node != &endpoint->receives; node = node->next) {
     struct fabric_receive *receive = SHIM_CONTAINER(node, struct fabric_receive, link);
@@ -67,7 +79,8 @@ static int add(struct shim_endpoint *endpoint, struct shim_region *region, uint6
   struct fabric_receive *receive = malloc(sizeof *receive);
   if (receive == NULL)
     return shim_fail(ENOMEM, "no memory for a receive");
-  *receive = (struct fabric_receive){.region = region, .offset = offset, .length = length, .wr_id = wr_id};
+  *receive = (struct fabric_receive){
+      .is_empty = region == NULL, .region = region, .offset = offset, .length = length, .wr_id = wr_id};
   shim_list_init(&receive->link);
   shim_list_append(&endpoint->receives, &receive->link);
   if (region == NULL)

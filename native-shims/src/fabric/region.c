@@ -122,6 +122,8 @@ int shim_region_query(struct shim_region *region, struct shim_region_info *info)
 int shim_region_close(struct shim_region *region) {
   struct shim_domain *domain = region->domain;
   fabric_lock(domain);
+  for (struct shim_list *node = domain->endpoints.next; node != &domain->endpoints; node = node->next)
+    fabric_receives_forget(SHIM_CONTAINER(node, struct shim_endpoint, link), region);
   int answer = fi_close(&region->mr->fid);
   if (answer == 0) {
     shim_list_remove(&region->link);
