@@ -63,10 +63,7 @@ int fabric_dial(struct shim_endpoint *endpoint, uint8_t *name, uint32_t bytes, c
   struct shim_domain *domain = endpoint->domain;
   if (bytes == 0)
     return shim_fail(EPROTO, "connecting: the peer does not say where it is");
-  if (!domain->is_rdm)
-    return dial_msg(endpoint, name, bytes, token);
-  int answer = fi_av_insert(domain->av, name, 1, &endpoint->address, 0, NULL);
-  return answer == 1 ? 0 : fabric_fail(domain, "fi_av_insert", answer < 0 ? answer : -FI_EINVAL, "connecting");
+  return domain->is_rdm ? fabric_peer_take(endpoint, name, bytes) : dial_msg(endpoint, name, bytes, token);
 }
 
 static int open_link(struct shim_endpoint *endpoint, const union fabric_address *peer) {

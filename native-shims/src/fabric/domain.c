@@ -114,7 +114,8 @@ static struct shim_domain *make(void) {
   struct shim_list *lists[] = {&domain->events,    &domain->regions,  &domain->queues,    &domain->endpoints,
                                &domain->listeners, &domain->requests, &domain->links,     &domain->graves,
                                &domain->ports,     &domain->busy,     &domain->passives,  &domain->stuck,
-                               &domain->doomed,    &domain->free_ops, &domain->port.busy, &domain->closed_listeners};
+                               &domain->doomed,    &domain->free_ops, &domain->port.busy, &domain->closed_listeners,
+                               &domain->peers};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     shim_list_init(lists[i]);
   shim_list_init(&domain->port.link);

@@ -107,9 +107,8 @@ void fabric_flush(struct shim_endpoint *endpoint) {
     fabric_port_close(&endpoint->own_port);
     fabric_queue_ports_changed(endpoint->send_queue);
     fabric_queue_ports_changed(endpoint->receive_queue);
-  } else if (endpoint->address != FI_ADDR_UNSPEC) {
-    (void)fi_av_remove(domain->av, &endpoint->address, 1, 0);
-    endpoint->address = FI_ADDR_UNSPEC;
+  } else {
+    fabric_peer_give(endpoint);
   }
   flush_requests(endpoint);
   flush_receives(endpoint);

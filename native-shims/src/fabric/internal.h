@@ -124,6 +124,9 @@ void fabric_wake_queues(struct shim_endpoint *endpoint);
  */
 int fabric_dial(struct shim_endpoint *endpoint, uint8_t *name, uint32_t bytes, const uint8_t *token);
 int fabric_endpoint_make(struct shim_endpoint *endpoint, struct fi_info *info);
+/* peers.c */
+int fabric_peer_take(struct shim_endpoint *endpoint, const uint8_t *name, uint32_t bytes);
+void fabric_peer_give(struct shim_endpoint *endpoint);
 /* eq.c: everything that the event queue has. */
 void fabric_eq_read(struct shim_domain *domain);
 int fabric_passive_for(struct shim_domain *domain, const union fabric_address *host, struct fabric_passive **passive);

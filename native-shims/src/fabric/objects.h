@@ -94,6 +94,7 @@ struct shim_domain {
   struct fid_av *av;         /* FI_EP_RDM */
   struct fabric_port port;   /* FI_EP_RDM: of all connections */
   struct shim_list passives; /* FI_EP_MSG: of struct fabric_passive */
+  struct shim_list peers;    /* FI_EP_RDM: of struct fabric_peer */
   bool is_rdm;
   bool has_atomics;
   bool reports_length;    /* 4-byte CQ data: the provider says how long a write was */
@@ -248,7 +249,8 @@ struct shim_endpoint {
   uint32_t id;
   bool ready; /* what is posted can go out */
   struct fabric_port *port;
-  fi_addr_t address; /* FI_EP_RDM */
+  fi_addr_t address;              /* FI_EP_RDM */
+  struct fabric_peer *peer_entry; /* FI_EP_RDM: whose address it is */
   /* Sending. */
   uint32_t in_flight; /* on `outstanding` or kept */
   uint32_t unreaped;  /* signaled requests whose completion the caller did not take */
