@@ -8,6 +8,7 @@ import {
   measureCopy,
   measureLoops,
   measureTransport,
+  measureWakeUp,
   nativeFile,
 } from '../programs/native-program.ts';
 import { pinThread } from '../programs/processors.ts';
@@ -53,9 +54,10 @@ export const invocation: Benchmark = {
       await using javascript = await lease.allocate({ module: FUNCTIONS_MODULE }, { hotTimeout: -1 });
       for (const bytes of sizes) measurements.push(...(await hot(javascript, 'JavaScript', bytes, setting)));
     }
+    let wakeUps;
     {
       await using warm = await lease.allocate(library, { hotTimeout: 0 });
-      measurements.push(await warmInvocation(warm, sizes[0] ?? 64, setting));
+      wakeUps = await wakingUp(warm, sizes[0] ?? 64, setting);
     }
     let large;
     {
@@ -71,8 +73,9 @@ export const invocation: Benchmark = {
       executor: `pinned to processor ${processors[1]}`,
       warmUp: `${WARM_UP} invocations`,
     };
-    const facts = { ...large.facts, ...overMemcpy({ unmapped }, largeInC.memcpy) };
-    return { settings, measurements: relate([...measurements, ...large.measurements, unmapped]), facts };
+    const facts = { ...wakeUps.facts, ...large.facts, ...overMemcpy({ unmapped }, largeInC.memcpy) };
+    measurements.push(...wakeUps.measurements, ...large.measurements, unmapped);
+    return { settings, measurements: relate(measurements), facts };
   },
 };
 
@@ -125,17 +128,37 @@ async function promised(
   );
 }
 
-/** After pauses in which the executor's thread falls asleep. */
+/** After pauses in which the executor's thread falls asleep, and a bare futex that is woken after such pauses. */
+async function wakingUp(
+  executor: Executor,
+  bytes: number,
+  setting: BenchmarkSetting,
+): Promise<{ measurements: Measurement[]; facts: Record<string, number> }> {
+  const { processors } = setting;
+  const count = wakeUpCount(setting);
+  const bare = await measureAtFloor(processors, () => measureWakeUp(processors, PAUSE_MS, count));
+  const warm = await warmInvocation(executor, bytes, setting);
+  return {
+    measurements: [bare, warm],
+    facts: { 'warm native / futex wake-up': Math.round((warm.p50 / bare.p50) * 100) / 100 },
+  };
+}
+
+function wakeUpCount({ count }: BenchmarkSetting): number {
+  return Math.min(5000, Math.ceil(count / SLOWER));
+}
+
 async function warmInvocation(
   executor: Executor,
   bytes: number,
-  { count, processors, progress }: BenchmarkSetting,
+  setting: BenchmarkSetting,
 ): Promise<Measurement> {
+  const { processors, progress } = setting;
   const name = `warm native, ${bytes} B`;
   const echo = executor.function('echo');
   using input = executor.allocateInput(bytes);
   using output = executor.allocateOutput(bytes);
-  const samples = Math.min(5000, Math.ceil(count / SLOWER));
+  const samples = wakeUpCount(setting);
   const body = (): void => void echo.invokeSync(input, output);
   const options = { count: samples, warmUp: 100, onProgress: progress.counting(name, samples) };
   return await measureAtFloor(processors, () =>

@@ -70,3 +70,12 @@ export async function measureCopy(processor: number, bytes: number, count: numbe
     name: `memcpy, ${bytes} B`,
   };
 }
+
+/** A bare futex wake-up of a process that sleeps on the second processor, after pauses as long as these. */
+export async function measureWakeUp(
+  processors: readonly [number, number],
+  pauseMilliseconds: number,
+  count: number,
+): Promise<Measurement> {
+  return runNativeProgram('wake_up', [...processors, pauseMilliseconds * 1000, count]);
+}
