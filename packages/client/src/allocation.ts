@@ -40,6 +40,8 @@ export interface AllocationRequest {
   readonly options: CompleteAllocateOptions;
   /** Memory of the lease for this allocation. */
   readonly memoryMiB: number;
+  /** An executor on another host of which nothing is heard for this long is lost. */
+  readonly peerTimeoutMs: number;
 }
 
 /**
@@ -65,7 +67,7 @@ async function connectExecutor(
   transport: Transport,
   limit: TimeLimit,
 ): Promise<Allocation> {
-  const { grant, session, options } = request;
+  const { grant, session, options, peerTimeoutMs } = request;
   const domain = transport.openProtectionDomain();
   const url = parseTransportUrl(grant.url);
   await using listener = await domain.listen({ host: '', port: 0 });
@@ -77,6 +79,7 @@ async function connectExecutor(
     secret,
     threads: options.cores,
     slots: options.slots,
+    ...(transport.capabilities.crossesHosts ? { peerTimeoutMs } : {}),
   });
   const allocationId = await session.allocate(allocateMessage(request, clientUrl, secret), {
     timeoutMs: options.timeoutMs,

@@ -8,6 +8,9 @@ import { loadNativeLoops, type NativeLoops } from './native-loops.ts';
 import { ResourceManagerProvider } from './resource-manager-provider.ts';
 import { SelfSignedProvider } from './self-signed-provider.ts';
 
+/** Longer than a process is usually busy without a turn of its event loop, in which nothing is heard of it. */
+const DEFAULT_PEER_TIMEOUT_MS = 15_000;
+
 /** How to connect to a resource manager. */
 export interface ConnectOptions {
   /** Its transport URL, e.g. `shm://10000`. */
@@ -22,6 +25,11 @@ export interface ConnectOptions {
   readonly credentialFile?: string | undefined;
   /** How long connecting may take. Default 10000. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * A manager or an executor on another host of which nothing is heard for this long is lost, and what waits for it
+   * fails. Default 15000.
+   */
+  readonly peerTimeoutMs?: number | undefined;
   /** Gives up. */
   readonly signal?: AbortSignal | undefined;
   /** Instead of `process.env`. */
@@ -38,6 +46,8 @@ export interface DirectOptions {
   readonly device?: string | undefined;
   /** Under whose name the leases run. Default `$RFAAS_TENANT`, else `default`. */
   readonly tenant?: string | undefined;
+  /** As in {@link ConnectOptions}. */
+  readonly peerTimeoutMs?: number | undefined;
   /** Instead of `process.env`. */
   readonly environment?: Environment | undefined;
 }
@@ -48,12 +58,14 @@ export interface DirectOptions {
  */
 export class Client implements AsyncDisposable {
   readonly #provider: LeaseProvider;
+  readonly #peerTimeoutMs: number;
   readonly #leases = new Set<Lease>();
   #loops: NativeLoops | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(provider: LeaseProvider) {
+  private constructor(provider: LeaseProvider, peerTimeoutMs: number) {
     this.#provider = provider;
+    this.#peerTimeoutMs = peerTimeoutMs;
   }
 
   /**
@@ -68,9 +80,12 @@ export class Client implements AsyncDisposable {
     const tenant = options.tenant ?? environmentTenant(environment);
     const credential =
       options.credential ?? environmentCredential(environment, tenant, options.credentialFile);
-    const { timeoutMs = 10_000, signal } = options;
+    const { timeoutMs = 10_000, peerTimeoutMs = DEFAULT_PEER_TIMEOUT_MS, signal } = options;
     const url = throughOwnDevice(options.resourceManager, options.device);
-    return new Client(await ResourceManagerProvider.connect({ url, tenant, credential, timeoutMs, signal }));
+    return new Client(
+      await ResourceManagerProvider.connect({ url, tenant, credential, timeoutMs, peerTimeoutMs, signal }),
+      peerTimeoutMs,
+    );
   }
 
   /**
@@ -81,7 +96,8 @@ export class Client implements AsyncDisposable {
     const tenant = options.tenant ?? environmentTenant(options.environment ?? process.env);
     const nodeKey = options.nodeKey ?? loadKey({ what: 'node key', file: options.nodeKeyFile });
     const managerUrl = throughOwnDevice(executorManager, options.device);
-    return new Client(new SelfSignedProvider({ managerUrl, nodeKey, tenant }));
+    const { peerTimeoutMs = DEFAULT_PEER_TIMEOUT_MS } = options;
+    return new Client(new SelfSignedProvider({ managerUrl, nodeKey, tenant, peerTimeoutMs }), peerTimeoutMs);
   }
 
   /** The leases that are open. */
@@ -104,6 +120,7 @@ export class Client implements AsyncDisposable {
       session,
       provider: this.#provider,
       listener,
+      peerTimeoutMs: this.#peerTimeoutMs,
       loadLoops: () => (this.#loops ??= loadNativeLoops()),
       onReleased: (released) => void this.#leases.delete(released),
     });

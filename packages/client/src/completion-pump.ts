@@ -28,7 +28,8 @@ export class CompletionPump {
   #sleep = new AbortController();
   #isScheduled = false;
   #isStopped = false;
-  #turnStart = 0;
+  /** When this turn of the event loop began, as far as the pump knows; undefined until it works in it. */
+  #turnStart: number | undefined;
 
   constructor(options: PumpOptions) {
     this.#options = options;
@@ -37,9 +38,7 @@ export class CompletionPump {
   /** An invocation was sent: collect its reply after the present job. */
   kick(): void {
     if (this.#isScheduled || this.#isStopped) return;
-    this.#isScheduled = true;
-    this.#turnStart = performance.now();
-    queueMicrotask(this.#round);
+    this.#schedule();
   }
 
   /** An invocation was given up: sleep on only if others wait. */
@@ -69,17 +68,27 @@ export class CompletionPump {
     if (!this.#options.isNeeded()) return;
     if (count === 0) {
       this.#sleepUntilReadable();
-    } else if (performance.now() - this.#turnStart < TURN_MILLISECONDS) {
-      this.#isScheduled = true;
-      queueMicrotask(this.#round);
     } else {
-      this.#isScheduled = true;
-      setImmediate(() => {
-        this.#turnStart = performance.now();
-        this.#round();
-      });
+      this.#schedule();
     }
   };
+
+  /**
+   * The next round comes after the present job, or after a turn of the event loop, if there was none for a while: a
+   * caller that invokes again as soon as it has a reply would let none turn.
+   */
+  #schedule(): void {
+    this.#isScheduled = true;
+    const now = performance.now();
+    if (this.#turnStart === undefined) {
+      this.#turnStart = now;
+      setImmediate(() => {
+        this.#turnStart = undefined;
+      });
+    }
+    if (now - this.#turnStart < TURN_MILLISECONDS) queueMicrotask(this.#round);
+    else setImmediate(this.#round);
+  }
 
   #collect(): number {
     const busy = this.#options.threads.filter((thread) => thread.table.inFlight > 0);

@@ -35,6 +35,8 @@ export interface ControlConnectionOptions {
   readonly leaseId?: string;
   readonly generation?: number;
   readonly timeoutMs: number;
+  /** A manager on another host of which nothing is heard for this long is lost. */
+  readonly peerTimeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   /** Hears what the manager says unasked. */
   readonly onNotification: (message: Message) => void;
@@ -140,7 +142,10 @@ export class ControlConnection implements AsyncDisposable {
   async #receive(): Promise<RfaasError> {
     try {
       for await (const bytes of this.#channel.messages()) this.#take(decodeMessage(bytes));
-      return this.#fail(this.#lost('it closed the connection or died'));
+      const end = await this.#channel.disconnected;
+      const isFailure = end.kind === 'failed';
+      const why = isFailure ? end.error.message : 'it closed the connection or died';
+      return this.#fail(this.#lost(why, isFailure ? end.error : undefined));
     } catch (error) {
       return this.#fail(this.#lost(describeError(error), error));
     }
@@ -172,11 +177,15 @@ export class ControlConnection implements AsyncDisposable {
 
 async function connectChannel(
   domain: ProtectionDomain,
-  { url, role, timeoutMs }: ControlConnectionOptions,
+  { url, role, timeoutMs, peerTimeoutMs }: ControlConnectionOptions,
   signal: AbortSignal,
 ): Promise<MessageChannel> {
-  const privateData = encodeConnectionData({ role });
-  return MessageChannel.connect(domain, parseTransportUrl(url), { privateData, signal, timeoutMs });
+  return MessageChannel.connect(domain, parseTransportUrl(url), {
+    privateData: encodeConnectionData({ role }),
+    signal,
+    timeoutMs,
+    ...(domain.transport.capabilities.crossesHosts ? { peerTimeoutMs } : {}),
+  });
 }
 
 function connectError(error: unknown, { url, what }: ControlConnectionOptions): RfaasError {

@@ -38,6 +38,8 @@ export interface AcceptorOptions {
   readonly secret: string;
   readonly threads: number;
   readonly slots: number;
+  /** An executor of which nothing is heard for this long is lost. Default: it may be silent for ever. */
+  readonly peerTimeoutMs?: number;
 }
 
 /** Takes the connections of one allocation's executor, its control channel and its threads, and nobody else's. */
@@ -107,8 +109,9 @@ export class ExecutorAcceptor {
       return;
     }
     this.#claimed.add(claim);
+    const { peerTimeoutMs } = this.#options;
     if (isThread) await this.#acceptThread(request, threadIndex);
-    else this.#resolveControl(await MessageChannel.accept(request));
+    else this.#resolveControl(await MessageChannel.accept(request, { peerTimeoutMs }));
   }
 
   async #acceptThread(request: ConnectionRequest, index: number): Promise<void> {

@@ -27,6 +27,14 @@ interface Ending {
   readonly resolve: (end: AllocationEnd) => void;
 }
 
+/** Options of {@link ExecutorManagerSession.connect}. */
+export interface ConnectSessionOptions {
+  readonly timeoutMs: number;
+  /** A manager on another host of which nothing is heard for this long is lost. */
+  readonly peerTimeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** What the session tells its owner unasked. */
 export interface SessionListener {
   /** The lease ends soon. */
@@ -50,7 +58,7 @@ export class ExecutorManagerSession implements AsyncDisposable {
   static async connect(
     lease: Pick<LeaseGrant, 'url' | 'leaseId' | 'generation' | 'leaseKey' | 'tenant'>,
     listener: SessionListener,
-    options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+    options: ConnectSessionOptions,
   ): Promise<ExecutorManagerSession> {
     const endings = new Map<string, Ending>();
     const connection = await ControlConnection.connect({
@@ -62,6 +70,7 @@ export class ExecutorManagerSession implements AsyncDisposable {
       leaseId: lease.leaseId,
       generation: lease.generation,
       timeoutMs: options.timeoutMs,
+      peerTimeoutMs: options.peerTimeoutMs,
       signal: options.signal,
       onNotification: (message) => notify(message, endings, listener),
     });
@@ -115,7 +124,7 @@ function notify(message: Message, endings: Map<string, Ending>, listener: Sessio
       listener.leaseWarning(message.expiry);
       break;
     default:
-      // Heartbeats, and answers that came after their request was given up.
+      // Answers that came after their request was given up.
       break;
   }
 }

@@ -1,6 +1,7 @@
 import { RfaasError } from '@rfaas/core';
 import {
   createCompletionBatch,
+  tendMessageChannels,
   type CompletionQueue,
   type Endpoint,
   type ProtectionDomain,
@@ -21,8 +22,11 @@ const OPCODE_RECEIVE_IMMEDIATE = 7;
 const STATUS_SUCCESS = 0;
 const STATUS_FLUSHED = 7;
 
-/** Longest native spin in one go, so that deadlines and the connection's state are looked at. */
-const SPIN_CHUNK_MICROSECONDS = 100_000;
+/** Longest native spin in one go, so that deadlines, the connection's state and other connections are looked at. */
+const SPIN_CHUNK_MICROSECONDS = 10_000;
+
+/** Synchronous invocations from one look at the control connections to the next; a power of two. */
+const INVOCATIONS_PER_TENDING = 64;
 
 /** What a thread connection is made of. */
 export interface ThreadParts {
@@ -60,6 +64,7 @@ export class ExecutorThread implements SchedulableThread {
   readonly #batch: WorkCompletionBatch;
   readonly #onLost: (reason: string) => void;
   #syncSlot = -1;
+  #untended = 0;
   #isLost = false;
   #isClosed = false;
 
@@ -121,6 +126,7 @@ export class ExecutorThread implements SchedulableThread {
   ): WaitOutcome {
     const { words } = this.#request;
     const region = input === undefined ? this.memory.stagingOf(slot) : input.region;
+    this.#tend();
     this.#request.describe(functionIndex, this.table.nextId(slot), region, inputBytes, output);
     words[word.microseconds] = microseconds;
     const result = this.#loops.invoke(this.#request.index);
@@ -146,6 +152,7 @@ export class ExecutorThread implements SchedulableThread {
         if (this.#isLost) return 'lost';
         const left = (end - performance.now()) * 1000;
         if (left <= 0) return 'timed-out';
+        tendMessageChannels();
         if (this.spin(Math.min(left, SPIN_CHUNK_MICROSECONDS)) === 0) this.#checkState();
       }
       return 'replied';
@@ -237,6 +244,12 @@ export class ExecutorThread implements SchedulableThread {
       this.replyStatus = status;
       this.replyBytes = byteLength;
     }
+  }
+
+  /** Callers that never wait let no event loop turn: peers on other hosts would take this one for gone. */
+  #tend(): void {
+    this.#untended = (this.#untended + 1) % INVOCATIONS_PER_TENDING;
+    if (this.#untended === 0) tendMessageChannels();
   }
 
   #checkState(): void {

@@ -84,7 +84,12 @@ export class Executor implements AsyncDisposable {
     for (const [index, name] of this.functions.entries()) {
       this.#handles.set(name, new ExecutorFunction({ name, index }, this.#invoker, concurrency));
     }
-    void allocation.control.disconnected.then(() => this.#lose('it closed its control connection'));
+    void allocation.control.disconnected.then((end) =>
+      // Of a host that is gone nobody hears why: its manager is silent, too.
+      end.kind === 'failed'
+        ? this.#lose(end.error.message, 0)
+        : this.#lose('it closed its control connection'),
+    );
     void session.allocationEnd(this.id).then(() => this.#lose('its manager says that it ended'));
   }
 
@@ -187,15 +192,15 @@ export class Executor implements AsyncDisposable {
     }
   }
 
-  #lose(seen: string): Promise<RfaasError> | undefined {
+  #lose(seen: string, patienceMs = EXPLANATION_MS): Promise<RfaasError> | undefined {
     if (this.#isOver || this.#deallocation !== undefined) return undefined;
-    this.#losing ??= this.#explainLoss(seen);
+    this.#losing ??= this.#explainLoss(seen, patienceMs);
     return this.#losing;
   }
 
-  async #explainLoss(seen: string): Promise<RfaasError> {
+  async #explainLoss(seen: string, patienceMs: number): Promise<RfaasError> {
     const { session } = this.#parts;
-    const explanation = this.#explanation(seen);
+    const explanation = this.#explanation(seen, patienceMs);
     this.#invoker.suspend(explanation);
     const error = await explanation;
     this.#invoker.end(error);
@@ -205,12 +210,12 @@ export class Executor implements AsyncDisposable {
     return error;
   }
 
-  async #explanation(seen: string): Promise<RfaasError> {
+  async #explanation(seen: string, patienceMs: number): Promise<RfaasError> {
     let end: AllocationEnd | undefined;
     const known = this.#parts.session.allocationEnd(this.id).then((value) => {
       end = value;
     });
-    await settledWithin(known, EXPLANATION_MS);
+    await settledWithin(known, patienceMs);
     return executorEndError(end, this.node, seen);
   }
 

@@ -14,6 +14,8 @@ export interface LeaseParts {
   readonly session: ExecutorManagerSession | undefined;
   readonly provider: LeaseProvider;
   readonly listener: SessionListener;
+  /** A manager or an executor on another host of which nothing is heard for this long is lost. */
+  readonly peerTimeoutMs: number;
   readonly loadLoops: () => NativeLoops;
   /** Called once, when it was released. */
   readonly onReleased: (lease: Lease) => void;
@@ -66,7 +68,7 @@ export class Lease implements AsyncDisposable {
     const functionPackage = await readFunctionPackage(source);
     const session = await this.#connect(complete);
     this.#requireOpen();
-    const { grant } = this.#parts;
+    const { grant, peerTimeoutMs } = this.#parts;
     const memoryMiB = Math.max(1, Math.floor((this.memoryMiB * complete.cores) / this.cores));
     const allocation = await allocateExecutor({
       grant,
@@ -74,6 +76,7 @@ export class Lease implements AsyncDisposable {
       functionPackage,
       options: complete,
       memoryMiB,
+      peerTimeoutMs,
     });
     return this.#makeExecutor(session, allocation, loops, complete);
   }
@@ -117,7 +120,9 @@ export class Lease implements AsyncDisposable {
     readonly signal: AbortSignal | undefined;
   }): Promise<ExecutorManagerSession> {
     if (this.#session === undefined) {
-      this.#adopt(ExecutorManagerSession.connect(this.#parts.grant, this.#parts.listener, options));
+      const { grant, listener, peerTimeoutMs } = this.#parts;
+      const { timeoutMs, signal } = options;
+      this.#adopt(ExecutorManagerSession.connect(grant, listener, { timeoutMs, signal, peerTimeoutMs }));
     }
     return this.#session!;
   }

@@ -12,6 +12,8 @@ export interface ResourceManagerOptions {
   readonly tenant: string;
   readonly credential: Uint8Array;
   readonly timeoutMs: number;
+  /** A manager on another host of which nothing is heard for this long is lost. */
+  readonly peerTimeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -34,6 +36,7 @@ export class ResourceManagerProvider implements LeaseProvider {
       name: options.tenant,
       key: options.credential,
       timeoutMs: options.timeoutMs,
+      peerTimeoutMs: options.peerTimeoutMs,
       signal: options.signal,
       // It says nothing unasked that a client needs: ends of leases are heard from their nodes.
       onNotification: () => undefined,

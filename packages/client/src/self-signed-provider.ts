@@ -10,6 +10,8 @@ export interface SelfSignedOptions {
   readonly managerUrl: string;
   readonly nodeKey: Uint8Array;
   readonly tenant: string;
+  /** A manager on another host of which nothing is heard for this long is lost. */
+  readonly peerTimeoutMs: number;
 }
 
 /** Leases for one node that this client signs itself, since it holds the node's key. */
@@ -25,15 +27,15 @@ export class SelfSignedProvider implements LeaseProvider {
     options: CompleteLeaseOptions,
     listener: SessionListener,
   ): Promise<{ readonly grant: LeaseGrant; readonly session: ExecutorManagerSession }> {
-    const { managerUrl: url, nodeKey, tenant } = this.#options;
-    const { cores, memoryMiB, gpus } = options;
+    const { managerUrl: url, nodeKey, tenant, peerTimeoutMs } = this.#options;
+    const { cores, memoryMiB, gpus, timeoutMs, signal } = options;
     const leaseId = generateId();
     const generation = 1;
     const leaseKey = deriveLeaseKey(nodeKey, leaseId, generation);
     const session = await ExecutorManagerSession.connect(
       { url, leaseId, generation, leaseKey, tenant },
       listener,
-      options,
+      { timeoutMs, signal, peerTimeoutMs },
     );
     const { peerName: node, incarnation } = session.connection.peer;
     if (options.node !== '' && options.node !== node) {

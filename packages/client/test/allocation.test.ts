@@ -34,7 +34,14 @@ async function allocate(node: PlayedNode, allocateOptions: AllocateOptions = {})
     node.grant.cores,
   );
   const { grant, session } = node;
-  const allocation = await allocateExecutor({ grant, session, functionPackage, options, memoryMiB: 32 });
+  const allocation = await allocateExecutor({
+    grant,
+    session,
+    functionPackage,
+    options,
+    memoryMiB: 32,
+    peerTimeoutMs: 15_000,
+  });
   const loops = loadNativeLoops();
   const executor = new Executor({
     node: grant.node,

@@ -54,6 +54,21 @@ test('many are in flight, and replies may come in any order', async () => {
   );
 });
 
+test('a caller that invokes again as soon as it has a reply lets the event loop turn', async () => {
+  const { fake, invoker } = setUp();
+  let hasTurned = false;
+  setTimeout(() => {
+    hasTurned = true;
+  }, 1);
+  let count = 0;
+  for (; count < 1_000_000 && !hasTurned; count += 1) {
+    const result = invoker.invoke(echo, bytes('again'), undefined, {});
+    fake.reply(fake.requests.pop()!, 'and again');
+    await result;
+  }
+  expect(hasTurned).toBe(true);
+});
+
 test('those beyond the slots wait their turn, with the bytes they were called with', async () => {
   const { fake, invoker } = setUp({ slots: 1 });
   const first = invoker.invoke(echo, bytes('first'), undefined, {});

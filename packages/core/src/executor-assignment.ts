@@ -39,6 +39,8 @@ export const executorAssignment = z.strictObject({
   /** How often counters are added to the manager's memory. */
   flushMs: z.int().min(1),
   pinThreads: z.boolean(),
+  /** A client on another host of which nothing is heard for this long is gone. */
+  peerTimeoutMs: z.int().min(1),
   logLevel: z.enum(logLevels),
 });
 

@@ -19,6 +19,7 @@ const assignment: ExecutorAssignment = {
   packageBytes: 1000,
   flushMs: 100,
   pinThreads: true,
+  peerTimeoutMs: 15_000,
   logLevel: 'info',
 };
 

@@ -26,6 +26,8 @@ export interface AllocationTableOptions {
   readonly capacity: NodeCapacity;
   readonly executor: ExecutorSettings;
   readonly managerUrl: string;
+  /** After so long a silence of a client on another host its executor ends. */
+  readonly peerTimeoutMs: number;
   readonly domain: ProtectionDomain;
   readonly launcher: ExecutorLauncher;
   readonly bills: BillCollector;
@@ -140,7 +142,7 @@ export class AllocationTable {
   }
 
   #assignment(allocationId: string, request: Allocate, cpus: readonly number[]): ExecutorAssignment {
-    const { executor, managerUrl, logLevel } = this.#options;
+    const { executor, managerUrl, peerTimeoutMs, logLevel } = this.#options;
     return {
       allocationId,
       secret: request.secret,
@@ -160,6 +162,7 @@ export class AllocationTable {
       ...(executor.modules === undefined ? {} : { modulesDirectory: executor.modules }),
       flushMs: executor.flushMs,
       pinThreads: executor.pinThreads,
+      peerTimeoutMs,
       logLevel,
     };
   }

@@ -99,8 +99,6 @@ export class ClientSession {
         case 'deallocate':
           this.#deallocate(message.allocationId, correlation);
           break;
-        case 'heartbeat':
-          break;
         default:
           throw new RfaasError('RFAAS_ERR_PROTOCOL', `an executor manager does not take ${message.kind}`);
       }

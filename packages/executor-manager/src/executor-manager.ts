@@ -38,6 +38,7 @@ export interface ExecutorManagerOptions {
   readonly gpus: number;
   /** Undefined: this node works alone, and clients sign their own leases. */
   readonly resourceManagerUrl: string | undefined;
+  /** A resource manager, or a peer on another host, of which nothing is heard for this long is gone. */
   readonly peerTimeoutMs: number;
   readonly executor: ExecutorSettings;
   readonly affinity: ProcessorAffinity;
@@ -182,12 +183,18 @@ export class ExecutorManager implements AsyncDisposable {
     });
   }
 
+  /** What may be silent for ever: a process of this host, whose end is always noticed. */
+  get #hostTimeoutMs(): number | undefined {
+    return this.#transport.capabilities.crossesHosts ? this.#options.peerTimeoutMs : undefined;
+  }
+
   #openTable(domain: ProtectionDomain, bills: BillCollector): AllocationTable {
-    const { capacity, executor, affinity, environment, logger, logLevel } = this.#options;
+    const { capacity, executor, peerTimeoutMs, affinity, environment, logger, logLevel } = this.#options;
     return new AllocationTable({
       capacity,
       executor,
       managerUrl: this.#ownUrl,
+      peerTimeoutMs,
       domain,
       launcher: new ProcessLauncher({ affinity, environment, logger }),
       bills,
@@ -208,7 +215,7 @@ export class ExecutorManager implements AsyncDisposable {
       return 'busy';
     }
     const { nodeName, nodeKey, logger } = this.#options;
-    const channel = await MessageChannel.accept(request);
+    const channel = await MessageChannel.accept(request, { peerTimeoutMs: this.#hostTimeoutMs });
     const session = new ClientSession(
       {
         nodeName,

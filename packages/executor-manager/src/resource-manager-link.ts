@@ -24,7 +24,7 @@ export interface ResourceManagerLinkOptions {
   readonly url: string;
   readonly nodeKey: Uint8Array;
   readonly registration: RegisterNode;
-  /** A resource manager that is silent for this long is gone; we say something three times as often. */
+  /** A resource manager of which nothing is heard for this long is gone. */
   readonly peerTimeoutMs: number;
   readonly logger: Logger;
   /** The resource manager ends a lease. */
@@ -118,7 +118,7 @@ export class ResourceManagerLink implements BillCollector {
 
   /** Connects, registers and listens until the connection ends, which is an error unless this side closed it. */
   async #connectOnce(onRegistered: () => void): Promise<void> {
-    const { url, logger, peerTimeoutMs } = this.#options;
+    const { url, logger } = this.#options;
     const transport = openTransport(url);
     try {
       const channel = await this.#register(transport);
@@ -127,11 +127,9 @@ export class ResourceManagerLink implements BillCollector {
       this.#channel = channel;
       this.#resolveRegistered();
       void this.#deliver();
-      const heartbeat = setInterval(() => void this.#post(channel, { kind: 'heartbeat' }), peerTimeoutMs / 3);
       try {
         await this.#listen(channel);
       } finally {
-        clearInterval(heartbeat);
         this.#channel = undefined;
         await channel.close();
       }
@@ -164,10 +162,14 @@ export class ResourceManagerLink implements BillCollector {
   }
 
   async #open(transport: Transport, privateData: Uint8Array, signal: AbortSignal): Promise<MessageChannel> {
-    const { url } = this.#options;
+    const { url, peerTimeoutMs } = this.#options;
     try {
       const domain = transport.openProtectionDomain();
-      return await MessageChannel.connect(domain, parseTransportUrl(url), { privateData, signal });
+      return await MessageChannel.connect(domain, parseTransportUrl(url), {
+        privateData,
+        signal,
+        peerTimeoutMs,
+      });
     } catch (error) {
       const what = `connecting to the resource manager at ${url}`;
       if (error instanceof ConnectionRefusedError && error.privateData.byteLength > 0) {
@@ -185,34 +187,22 @@ export class ResourceManagerLink implements BillCollector {
   }
 
   async #listen(channel: MessageChannel): Promise<void> {
-    const { url, peerTimeoutMs } = this.#options;
-    while (!this.#closing.signal.aborted) {
-      const signal = AbortSignal.timeout(peerTimeoutMs);
-      let bytes: Uint8Array | undefined;
-      try {
-        bytes = await channel.receive({ signal });
-      } catch (error) {
-        throw signal.aborted
-          ? new RfaasError(
-              'RFAAS_ERR_MANAGER_LOST',
-              `the resource manager at ${url} was silent for ${peerTimeoutMs} ms`,
-            )
-          : error;
-      }
-      if (bytes === undefined) {
-        throw new RfaasError(
-          'RFAAS_ERR_MANAGER_LOST',
-          `the resource manager at ${url} closed the connection or died`,
-        );
-      }
+    for await (const bytes of channel.messages()) {
       this.#take(decodeMessage(bytes));
+    }
+    if (!this.#closing.signal.aborted) {
+      const end = await channel.disconnected;
+      const why = end.kind === 'failed' ? end.error.message : 'it closed the connection or died';
+      throw new RfaasError(
+        'RFAAS_ERR_MANAGER_LOST',
+        `lost the resource manager at ${this.#options.url}: ${why}`,
+        end.kind === 'failed' ? { cause: end.error } : {},
+      );
     }
   }
 
   #take(message: Message): void {
     switch (message.kind) {
-      case 'heartbeat':
-        break;
       case 'lease-end':
         this.#options.onLeaseEnd(message.leaseId, message.reason);
         break;

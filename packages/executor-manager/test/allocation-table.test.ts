@@ -53,6 +53,7 @@ function newTable(domain: ProtectionDomain): AllocationTable {
       stopTimeoutMs: 1000,
     },
     managerUrl: 'shm://1',
+    peerTimeoutMs: 15_000,
     domain,
     launcher,
     bills: {
@@ -110,6 +111,7 @@ describe('an allocation', () => {
       hotTimeoutMs: 5,
       modulesDirectory: '/opt/modules',
       pinThreads: true,
+      peerTimeoutMs: 15_000,
     });
     expect(assignment?.managerSecret).toMatch(/^[0-9a-f]{32}$/);
   });

@@ -38,7 +38,7 @@ test('what could not be sent comes back, unless something newer is there', () =>
   undelivered.addReport(report('a', 1));
   const first = undelivered.take();
   undelivered.addReport(report('a', 2));
-  undelivered.giveBack(first ?? { kind: 'heartbeat' });
+  undelivered.giveBack(first ?? { kind: 'node-registered' });
   expect(undelivered.take()).toMatchObject({ sequence: 2 });
   undelivered.giveBack({ kind: 'lease-ended', leaseId: 'x' });
   undelivered.giveBack({ kind: 'usage-report', ...report('b', 5) });

@@ -81,11 +81,13 @@ class Executor {
   }
 
   async #connectToClient(): Promise<MessageChannel> {
-    const { allocationId, secret, clientUrl } = this.#assignment;
+    const { allocationId, secret, clientUrl, peerTimeoutMs } = this.#assignment;
+    const { domain, address } = this.#routes.client;
     const privateData = encodeConnectionData({ role: 'executor-to-client', id: allocationId, secret });
     try {
-      return await MessageChannel.connect(this.#routes.client.domain, this.#routes.client.address, {
+      return await MessageChannel.connect(domain, address, {
         privateData,
+        ...(domain.transport.capabilities.crossesHosts ? { peerTimeoutMs } : {}),
       });
     } catch (error) {
       throw new RfaasError(

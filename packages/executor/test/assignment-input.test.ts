@@ -23,6 +23,7 @@ const assignment: ExecutorAssignment = {
   modulesDirectory: '/opt/modules',
   flushMs: 100,
   pinThreads: true,
+  peerTimeoutMs: 15_000,
   logLevel: 'info',
 };
 

@@ -77,7 +77,8 @@ export type {
   AcceptChannelOptions,
   ConnectChannelOptions,
   ReceiveMessageOptions,
-} from './messages/message-channel.ts';
+} from './messages/channel-options.ts';
+export { tendMessageChannels } from './messages/open-channels.ts';
 export { RegisteredAllocator } from './memory/registered-allocator.ts';
 export type {
   RegisteredAllocatorOptions,

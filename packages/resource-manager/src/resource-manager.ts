@@ -117,6 +117,7 @@ async function startParts(
     clusterKey,
     name: config.name,
     nodeTimeoutMs: config.nodeTimeoutMs,
+    peerTimeoutMs: config.peerTimeoutMs,
     logger,
   });
   const http = await startHttp(options, target, cluster, acceptor);

@@ -40,7 +40,9 @@ const settings = z.strictObject({
   gpus: z.int().min(0).default(0),
   peer_timeout_ms: milliseconds
     .default(15_000)
-    .describe('A resource manager that says nothing for this long is gone'),
+    .describe(
+      'A peer on another host, or a resource manager, of which nothing is heard for this long is gone',
+    ),
 });
 
 const executorSettings = z.strictObject({

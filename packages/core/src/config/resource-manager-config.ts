@@ -51,7 +51,12 @@ const settings = z.strictObject({
   insecure: z.boolean().default(false).describe('Waives the HTTP token and the checks of Host and Origin'),
   max_lease_ms: milliseconds.default(24 * 3600 * 1000).describe('The longest lease that is granted'),
   lease_skew_ms: z.int().min(0).default(5000).describe('How far the clocks of the hosts may be apart'),
-  node_timeout_ms: milliseconds.default(15_000).describe('A node that says nothing for this long is gone'),
+  node_timeout_ms: milliseconds
+    .default(15_000)
+    .describe('A node of which nothing is heard for this long is gone'),
+  peer_timeout_ms: milliseconds
+    .default(15_000)
+    .describe('A client on another host of which nothing is heard for this long is gone'),
 });
 
 /** The keys of `resource_manager.json` as they stand in the file. */
@@ -80,6 +85,7 @@ export const resourceManagerConfig = resourceManagerFile.transform(({ config }) 
   maxLeaseMs: config.max_lease_ms,
   leaseSkewMs: config.lease_skew_ms,
   nodeTimeoutMs: config.node_timeout_ms,
+  peerTimeoutMs: config.peer_timeout_ms,
   /** Sentences to log: what in the file has no effect. */
   warnings: ignoredKeyWarnings(config, ['rdma-secret']),
 }));

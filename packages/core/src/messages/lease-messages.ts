@@ -109,9 +109,6 @@ export const usageReport = defineRecord({
   final: flag,
 });
 
-/** Says that the sender lives. Either side sends it; none is answered. */
-export const heartbeat = defineRecord({});
-
 /** The value of a layout, e.g. `ValueOf<typeof leaseRequest>`. */
 export type ValueOf<L> = L extends { decode(bytes: Uint8Array): infer V } ? V : never;
 

@@ -21,7 +21,6 @@ export const messageTable = {
   'lease-end': { number: 0x0203, layout: lease.leaseEnd },
   'lease-ended': { number: 0x0204, layout: lease.leaseEnded },
   'usage-report': { number: 0x0205, layout: lease.usageReport },
-  heartbeat: { number: 0x0206, layout: lease.heartbeat },
   allocate: { number: 0x0301, layout: allocation.allocate },
   'allocation-started': { number: 0x0302, layout: allocation.allocationStarted },
   deallocate: { number: 0x0303, layout: allocation.deallocate },

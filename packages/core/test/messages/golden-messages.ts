@@ -33,7 +33,6 @@ export const goldenMessages: Readonly<Record<string, string>> = {
     '72 46 61 4d 01 00 04 02 20 00 00 00 0e 03 02 01 40 41 42 43 44 45 46 47 48 49 4a 4b 4c 4d 4e 4f',
   'usage-report':
     '72 46 61 4d 01 00 05 02 55 00 00 00 0f 03 02 01 50 51 52 53 54 55 56 57 58 59 5a 5b 5c 5d 5e 5f 60 61 62 63 64 65 66 67 68 69 6a 6b 6c 6d 6e 6f 09 00 00 00 01 00 00 00 00 00 00 00 02 00 00 00 00 00 00 00 03 00 00 00 00 00 00 00 04 00 00 00 00 00 00 00 01',
-  heartbeat: '72 46 61 4d 01 00 06 02 10 00 00 00 10 03 02 01',
   allocate:
     '72 46 61 4d 01 00 01 03 2c 03 00 00 11 03 02 01 02 00 09 08 (510) 02 00 00 00 40 00 00 00 73 68 6d 3a 2f 2f 35 (121) 70 71 72 73 74 75 76 77 78 79 7a 7b 7c 7d 7e 7f 02 00 ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab 39 30 00 00 00 00 00 00 74 68 75 6d 62 6e 61 69 6c 73 (54) ff ff ff ff 08 00 00 00 00 00 00 00 02 00 00 00 00 10 00 00 00 00 00 00',
   'allocation-started':

@@ -65,7 +65,6 @@ export const sampleMessages: readonly OutgoingMessage[] = [
     invocations: 4,
     final: true,
   },
-  { kind: 'heartbeat' },
   {
     kind: 'allocate',
     token: Uint8Array.of(9, 8),

@@ -28,6 +28,7 @@ const assignment: ExecutorAssignment = {
   packageBytes: 1,
   flushMs: 100,
   pinThreads: false,
+  peerTimeoutMs: 15_000,
   logLevel: 'info',
 };
 let directory: string;

@@ -10,10 +10,10 @@ import { MessageSlots } from './message-slots.ts';
 export const windowMessages = 16;
 
 /**
- * Frames without a message that can be under way at once: a hello, and two that return credits (each returns half a
- * window, and a peer that reads nothing gets no new credits to spend); one to spare.
+ * Frames without a message that can be under way at once: a hello, two that return credits (each returns half a
+ * window, and a peer that reads nothing gets no new credits to spend), a question and an answer; one to spare.
  */
-const controlFrames = 4;
+const controlFrames = 6;
 
 /** Requests of the channel's user that can be under way at once, see MessageChannel.perform. */
 const userRequests = 32;
@@ -32,6 +32,8 @@ export class ChannelLink {
   readonly #outgoing: MessageSlots;
   readonly #control: MessageSlots;
   readonly #batch = createCompletionBatch(windowMessages + controlFrames + userRequests);
+  /** The peer asked for a sign of life, and no slot was free for it. */
+  #owesAnswer = false;
 
   /** Opens everything and posts the receives; what was opened is closed again when something fails. */
   constructor(
@@ -87,6 +89,19 @@ export class ChannelLink {
     return firstWrId + slot;
   }
 
+  /** Asks for a sign of life, or gives one; once a slot is free, where none is. */
+  signOfLife(kind: 'question' | 'answer'): void {
+    if (this.endpoint.state !== 'established') {
+      // Its end is reported by the endpoint.
+      return;
+    }
+    const isSent = this.send(kind, 0, new Uint8Array(0)) !== undefined;
+    // A question for which no slot is free is not needed: nothing gets through to the peer as it is.
+    if (kind === 'answer') {
+      this.#owesAnswer = !isSent;
+    }
+  }
+
   /** Takes the completions that are there; calls back for each, with the frame's bytes for a receive that succeeded. */
   take(handle: (completion: WorkCompletion, frame: Uint8Array | undefined) => void): void {
     while (this.#queue.poll(this.#batch) > 0) {
@@ -124,6 +139,9 @@ export class ChannelLink {
     if (opcode === 'send' && wrId < firstUserWrId) {
       const control = wrId >= firstControlWrId;
       (control ? this.#control : this.#outgoing).give(control ? wrId - firstControlWrId : wrId);
+      if (this.#owesAnswer) {
+        this.signOfLife('answer');
+      }
     }
     handle(completion, undefined);
   }

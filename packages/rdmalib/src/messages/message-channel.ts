@@ -1,39 +1,23 @@
-import { ClosedError, InvalidArgumentError, RdmaError } from '../errors.ts';
-import { closedError } from '../native/native-error.ts';
+import { ClosedError } from '../errors.ts';
 import type { ConnectionRequest } from '../transport/connection.ts';
 import type { DisconnectReason, Endpoint } from '../transport/endpoint.ts';
 import type { NetworkAddress } from '../transport/network-address.ts';
 import type { ProtectionDomain } from '../transport/protection-domain.ts';
 import type { WorkCompletion } from '../transport/work-completion.ts';
+import { asError, endError, silentPeer } from './channel-errors.ts';
 import { ChannelLink, firstUserWrId, windowMessages } from './channel-link.ts';
+import {
+  requireMessageBytes,
+  type AcceptChannelOptions,
+  type ConnectChannelOptions,
+  type ReceiveMessageOptions,
+} from './channel-options.ts';
+import { KeepAlive, looksPerTimeout } from './keep-alive.ts';
 import { decodeHello, encodeHello, malformed, readFrame } from './message-frame.ts';
 import { MessageInbox } from './message-inbox.ts';
 import { MessageOutbox } from './message-outbox.ts';
+import { openChannels } from './open-channels.ts';
 import { UserRequests } from './user-requests.ts';
-
-/** Options of MessageChannel.accept. */
-export interface AcceptChannelOptions {
-  /** Said with the connection; at most capabilities.maxPrivateDataBytes. */
-  readonly privateData?: Uint8Array | undefined;
-  /** Longest message that this side takes. Default 4096. */
-  readonly maxMessageBytes?: number | undefined;
-}
-
-/** Options of MessageChannel.connect. */
-export interface ConnectChannelOptions extends AcceptChannelOptions {
-  /** Gives up: the promise rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** How long the peer may take to answer. Default 10000. */
-  readonly timeoutMs?: number | undefined;
-}
-
-/** Options of MessageChannel.receive. */
-export interface ReceiveMessageOptions {
-  /** Gives up: the promise rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-const defaultMaxMessageBytes = 4096;
 
 /**
  * Ordered datagrams over one endpoint, for what is not on a hot path. Waits in the event loop, which it keeps alive
@@ -51,6 +35,8 @@ export class MessageChannel implements AsyncDisposable {
   readonly #outbox: MessageOutbox;
   readonly #requests = new UserRequests();
   #settle: (reason: DisconnectReason) => void = () => undefined;
+  readonly #keepAlive = new KeepAlive();
+  #watch: NodeJS.Timeout | undefined;
   #greeted = false;
   /** Messages that the peer may still send. */
   #allowance = windowMessages;
@@ -81,7 +67,7 @@ export class MessageChannel implements AsyncDisposable {
     const link = new ChannelLink(domain, maxMessageBytes, (endpoint) => domain.createEndpoint(endpoint));
     try {
       const reply = await link.endpoint.connect(address, { privateData, signal, timeoutMs });
-      return new MessageChannel(link, maxMessageBytes, reply.privateData).#start();
+      return new MessageChannel(link, maxMessageBytes, reply.privateData).#start(options.peerTimeoutMs);
     } catch (error) {
       await link.close();
       throw error;
@@ -111,7 +97,7 @@ export class MessageChannel implements AsyncDisposable {
     }
     try {
       await request.accept(link.endpoint, { privateData: options.privateData });
-      return new MessageChannel(link, maxMessageBytes, request.privateData).#start();
+      return new MessageChannel(link, maxMessageBytes, request.privateData).#start(options.peerTimeoutMs);
     } catch (error) {
       await link.close();
       throw error;
@@ -158,6 +144,13 @@ export class MessageChannel implements AsyncDisposable {
     return this.#requests.perform((wrId) => post(this.#link.endpoint, wrId));
   }
 
+  /** Takes what arrived, as the event loop does otherwise; see `tendMessageChannels`. Never throws. */
+  tend(): void {
+    if (this.#end === undefined) {
+      this.#guard(() => this.#drain());
+    }
+  }
+
   /** Disconnects and frees. What arrived can still be received; sends that wait reject. Idempotent. */
   async close(): Promise<void> {
     await this.#finish({ kind: 'closed-locally' });
@@ -168,29 +161,57 @@ export class MessageChannel implements AsyncDisposable {
     await this.close();
   }
 
-  #start(): this {
+  #start(peerTimeoutMs: number | undefined): this {
+    openChannels.add(this);
     this.#link.send('hello', windowMessages, encodeHello(this.#maxMessageBytes));
     void this.#link.endpoint.disconnected.then(async (reason) => this.#lost(reason));
+    if (peerTimeoutMs !== undefined) {
+      this.#watch = setInterval(() => this.#look(peerTimeoutMs), peerTimeoutMs / looksPerTimeout);
+    }
     void this.#run();
     return this;
   }
 
   async #run(): Promise<void> {
     while (this.#end === undefined) {
+      this.tend();
       try {
-        this.#drain();
         await this.#link.readable();
       } catch (error) {
-        if (error instanceof ClosedError) {
-          // The end of the channel or of the domain closes the queue under our wait; `disconnected` tells which.
-          return;
-        }
-        await this.#finish({
-          kind: 'failed',
-          error: error instanceof Error ? error : new Error(String(error)),
-        });
+        this.#failed(error);
+        return;
       }
     }
+  }
+
+  /** Is the peer still there? */
+  #look(peerTimeoutMs: number): void {
+    this.tend();
+    if (this.#end !== undefined) {
+      return;
+    }
+    const verdict = this.#keepAlive.look();
+    if (verdict === 'lost') {
+      void this.#finish({ kind: 'failed', error: silentPeer(peerTimeoutMs) });
+    } else if (verdict === 'ask') {
+      this.#guard(() => this.#link.signOfLife('question'));
+    }
+  }
+
+  #guard(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (error instanceof ClosedError) {
+      // The end of the channel or of the domain closes the queue under our wait; `disconnected` tells which.
+      return;
+    }
+    void this.#finish({ kind: 'failed', error: asError(error) });
   }
 
   /** The endpoint is gone; what arrived before is still in the queue. */
@@ -203,7 +224,7 @@ export class MessageChannel implements AsyncDisposable {
     } catch (error) {
       // With the protection domain closed the queue is gone, and what arrived with it.
       if (!(error instanceof ClosedError)) {
-        end = { kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) };
+        end = { kind: 'failed', error: asError(error) };
       }
     }
     await this.#finish(end);
@@ -231,6 +252,7 @@ export class MessageChannel implements AsyncDisposable {
 
   #received(bytes: Uint8Array): void {
     const frame = readFrame(bytes);
+    this.#keepAlive.heard();
     if (this.#greeted === (frame.kind === 'hello')) {
       throw malformed(this.#greeted ? 'a second hello' : `a ${frame.kind} frame before the hello`);
     }
@@ -239,7 +261,9 @@ export class MessageChannel implements AsyncDisposable {
       this.#outbox.greeted(decodeHello(frame.payload));
     }
     this.#outbox.credit(frame.credits);
-    if (frame.kind === 'data') {
+    if (frame.kind === 'question') {
+      this.#link.signOfLife('answer');
+    } else if (frame.kind === 'data') {
       if (this.#allowance === 0) {
         throw malformed('more messages than it was given room for');
       }
@@ -260,6 +284,8 @@ export class MessageChannel implements AsyncDisposable {
       return;
     }
     this.#end = reason;
+    openChannels.delete(this);
+    clearInterval(this.#watch);
     const error = endError(reason, 'go on');
     this.#outbox.end(error);
     this.#requests.end(error);
@@ -267,29 +293,4 @@ export class MessageChannel implements AsyncDisposable {
     this.#settle(reason);
     await this.#link.close();
   }
-}
-
-function endError(reason: DisconnectReason, what: string): RdmaError {
-  if (reason.kind === 'closed-locally') {
-    return closedError('message channel', what);
-  }
-  const cause = reason.kind === 'failed' ? reason.error : undefined;
-  const why = cause === undefined ? 'the peer closed it' : cause.message;
-  return new RdmaError(
-    'RDMA_ERR_CONNECTION_LOST',
-    `cannot ${what}: the message channel ended: ${why}`,
-    { operation: 'send' },
-    { cause },
-  );
-}
-
-function requireMessageBytes(domain: ProtectionDomain, maxMessageBytes = defaultMaxMessageBytes): number {
-  const most = domain.transport.capabilities.maxSendBytes - 64;
-  if (!Number.isInteger(maxMessageBytes) || maxMessageBytes < 1 || maxMessageBytes > most) {
-    throw new InvalidArgumentError(
-      `a message channel cannot take messages of ${maxMessageBytes} bytes: from 1 to ${most} can be`,
-      { operation: 'MessageChannel' },
-    );
-  }
-  return maxMessageBytes;
 }

@@ -3,13 +3,20 @@ import { RdmaError } from '../errors.ts';
 /*
  * A frame, little-endian: kind u16 | credits u16 | payload bytes u32 | payload. Every frame returns credits: so many
  * more messages may be sent. A hello grants the first ones; its payload is the longest message that its sender takes.
+ * A question asks for a sign of life, which an answer is; there is never more than one question without its answer.
  */
 
 /** Bytes in front of every payload. */
 export const frameHeaderBytes = 8;
 
 /** What frames are for; the numbers also tell a stranger's bytes from ours. */
-export const frameKind = { hello: 0x7201, data: 0x7202, credit: 0x7203 } as const;
+export const frameKind = {
+  hello: 0x7201,
+  data: 0x7202,
+  credit: 0x7203,
+  question: 0x7204,
+  answer: 0x7205,
+} as const;
 
 /** What a frame is for. */
 export type FrameKind = keyof typeof frameKind;
@@ -50,7 +57,7 @@ export function readFrame(bytes: Uint8Array): MessageFrame {
   if (length !== bytes.byteLength - frameHeaderBytes) {
     throw malformed(`its header announces ${length} bytes and ${bytes.byteLength - frameHeaderBytes} follow`);
   }
-  const expected = { hello: helloPayloadBytes, credit: 0, data: length }[kind];
+  const expected = kind === 'data' ? length : kind === 'hello' ? helloPayloadBytes : 0;
   if (length !== expected) {
     throw malformed(`a ${kind} frame has ${expected} bytes of payload, this one ${length}`);
   }

@@ -22,7 +22,10 @@ export interface ConnectionAcceptorOptions {
   readonly clusterKey: Uint8Array;
   /** What the resource manager is called in handshakes. */
   readonly name: string;
+  /** A node of which nothing is heard for this long is gone. */
   readonly nodeTimeoutMs: number;
+  /** The same for clients, on transports that cross hosts; on one host a client may be busy for ever. */
+  readonly peerTimeoutMs: number;
   readonly logger: Logger;
 }
 
@@ -101,7 +104,7 @@ export class ConnectionAcceptor {
     number: number,
     logger: Logger,
   ): Promise<void> {
-    const channel = await MessageChannel.accept(request);
+    const channel = await MessageChannel.accept(request, { peerTimeoutMs: this.#peerTimeout(request, role) });
     this.#channels.add(channel);
     const session = new SessionChannel(channel, logger);
     try {
@@ -110,6 +113,14 @@ export class ConnectionAcceptor {
       this.#channels.delete(channel);
       await session.close();
     }
+  }
+
+  #peerTimeout(request: ConnectionRequest, role: ConnectionRole): number | undefined {
+    const { nodeTimeoutMs, peerTimeoutMs } = this.#options;
+    if (role === 'executor-manager-to-resource-manager') {
+      return nodeTimeoutMs;
+    }
+    return request.domain.transport.capabilities.crossesHosts ? peerTimeoutMs : undefined;
   }
 
   async #authenticated(

@@ -10,7 +10,7 @@ import { parseTransportUrl } from '@rfaas/rdmalib';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { SessionChannel } from './session-channel.ts';
 
-const executorNews = ['heartbeat', 'lease-ended', 'usage-report'] as const;
+const executorNews = ['lease-ended', 'usage-report'] as const;
 
 /** How long a node may take to take what it is told before its connection is closed. */
 const dismissalMs = 1000;
@@ -21,7 +21,7 @@ export interface ExecutorSessionOptions {
   /** The name that the node has proven. */
   readonly name: string;
   readonly cluster: Cluster;
-  /** A node that says nothing for this long is gone. */
+  /** How long a node may take to register. */
   readonly timeoutMs: number;
   readonly logger: Logger;
   /** The node is registered: what it must be told goes through `session` from now on. */
@@ -51,7 +51,6 @@ export class ExecutorSession {
     const { correlation } = registration;
     const ending = await this.#register(registration);
     onRegistered(this);
-    const beat = setInterval(() => void channel.send({ kind: 'heartbeat' }), this.#options.timeoutMs / 3);
     try {
       await channel.send({ kind: 'node-registered' }, correlation);
       for (const { lease, ending: reason } of ending) {
@@ -59,7 +58,6 @@ export class ExecutorSession {
       }
       await this.#listen();
     } finally {
-      clearInterval(beat);
       cluster.nodeLost(name);
       logger.info('node gone');
     }
@@ -125,9 +123,9 @@ export class ExecutorSession {
   }
 
   async #listen(): Promise<void> {
-    const { channel, cluster, logger, name, timeoutMs } = this.#options;
+    const { channel, cluster, logger, name } = this.#options;
     for (;;) {
-      const news = await channel.receive(executorNews, AbortSignal.timeout(timeoutMs));
+      const news = await channel.receive(executorNews);
       if (news === undefined) {
         return;
       }

@@ -99,13 +99,6 @@ describe('an executor manager', () => {
     expect(outcome).toBe('lease-granted');
   });
 
-  test('that falls silent is gone', async () => {
-    await using world = await TestManager.start({ node_timeout_ms: 100 });
-    await using manager = await world.registeredNode('n1');
-    expect(await manager.receive()).toBeUndefined();
-    expect(await world.get('/nodes')).toMatchObject([{ name: 'n1', state: 'lost' }]);
-  });
-
   test('is removed over HTTP: it is told to end its leases, and its connection is closed', async () => {
     await using world = await TestManager.start();
     await using manager = await world.registeredNode('n1');

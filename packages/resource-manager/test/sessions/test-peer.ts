@@ -53,15 +53,10 @@ export class TestPeer implements AsyncDisposable {
     await this.channel.send(encodeMessage(message, correlation));
   }
 
-  /** The next message; heartbeats are passed over. `undefined` once the connection is gone. */
+  /** The next message; `undefined` once the connection is gone. */
   async receive(): Promise<Message | undefined> {
-    for await (const bytes of this.channel.messages()) {
-      const message = decodeMessage(bytes);
-      if (message.kind !== 'heartbeat') {
-        return message;
-      }
-    }
-    return undefined;
+    const bytes = await this.channel.receive();
+    return bytes === undefined ? undefined : decodeMessage(bytes);
   }
 
   /** Sends a request and returns what comes next. */

@@ -1,5 +1,10 @@
 import { expect } from '@jest/globals';
-import { createCompletionBatch, MessageChannel, type ProtectionDomain } from '@rfaas/rdmalib';
+import {
+  createCompletionBatch,
+  MessageChannel,
+  tendMessageChannels,
+  type ProtectionDomain,
+} from '@rfaas/rdmalib';
 import type { TransportFixture } from '../fixture.ts';
 import type { Scene } from '../scene.ts';
 import { firstRequest } from '../transports.ts';
@@ -11,7 +16,12 @@ interface Channels extends AsyncDisposable {
   readonly farDomain: ProtectionDomain;
 }
 
-async function channels(fixture: TransportFixture, maxMessageBytes?: number): Promise<Channels> {
+/** `peerTimeoutMs` is the near side's. */
+async function channels(
+  fixture: TransportFixture,
+  maxMessageBytes?: number,
+  peerTimeoutMs?: number,
+): Promise<Channels> {
   const nearTransport = fixture.open();
   const farTransport = fixture.open();
   const nearDomain = nearTransport.openProtectionDomain();
@@ -20,6 +30,7 @@ async function channels(fixture: TransportFixture, maxMessageBytes?: number): Pr
   const connecting = MessageChannel.connect(nearDomain, listener.address, {
     privateData: Uint8Array.of(1),
     maxMessageBytes,
+    peerTimeoutMs,
   });
   const request = await firstRequest(listener);
   const far = await MessageChannel.accept(request, { privateData: Uint8Array.of(2), maxMessageBytes });
@@ -157,6 +168,55 @@ export function messageChannels({ test, fixture }: Scene): void {
     expect(await channel.receive()).toBeUndefined();
     expect(await stranger.disconnected).toMatchObject({ kind: 'closed-by-peer' });
     queue.poll(createCompletionBatch(8));
+  });
+
+  test('a peer that falls silent is lost, one that has nothing to say is not', async () => {
+    const peerTimeoutMs = 200;
+    await using idle = await channels(fixture, undefined, peerTimeoutMs);
+    await using transport = fixture.open();
+    using domain = transport.openProtectionDomain();
+    await using listener = await domain.listen(fixture.address());
+    const queue = domain.createCompletionQueue({ depth: 64 });
+    using region = domain.allocateMemory({ byteLength: 4096, access: ['local-write'] });
+    const silent = domain.createEndpoint({
+      sendCompletions: queue,
+      receiveCompletions: queue,
+      sendQueueDepth: 8,
+      receiveQueueDepth: 8,
+    });
+    for (let slot = 0; slot < 4; slot += 1) {
+      silent.postReceive({ region, offset: 64 * slot, byteLength: 64 }, slot);
+    }
+    const connected = silent.connect(listener.address);
+    const channel = await MessageChannel.accept(await firstRequest(listener), { peerTimeoutMs });
+    await connected;
+    const sending = channel.send(numbered(1));
+    expect(await channel.disconnected).toMatchObject({
+      kind: 'failed',
+      error: { code: 'RDMA_ERR_TIMEOUT', message: expect.stringContaining('200 ms') },
+    });
+    await expect(sending).rejects.toMatchObject({ code: 'RDMA_ERR_CONNECTION_LOST' });
+    // Only one side of these two watches, and it has waited for longer.
+    await idle.far.send(numbered(6));
+    expect(numberOf(await idle.near.receive())).toBe(6);
+    queue.poll(createCompletionBatch(8));
+  });
+
+  test('a channel whose event loop does not turn answers where it is tended', async () => {
+    await using pair = await channels(fixture, undefined, 60_000);
+    await pair.far.send(numbered(3));
+    // No turn of the event loop from here on: the message arrives by tending alone.
+    const received = pair.near.receive();
+    let arrived = false;
+    void received.then(() => {
+      arrived = true;
+    });
+    for (let round = 0; round < 1_000_000 && !arrived; round += 1) {
+      tendMessageChannels();
+      await null;
+    }
+    expect(arrived).toBe(true);
+    expect(numberOf(await received)).toBe(3);
   });
 
   test('requests of its user run beside the messages', async () => {
