@@ -17,26 +17,28 @@ export async function compileFunctionLibrary(
   source: { readonly text: string } | { readonly file: string },
   flags: readonly string[] = [],
 ): Promise<CompiledLibrary> {
-  const directory = await mkdtemp(join(tmpdir(), 'rfaas-library-'));
-  const path = join(directory, 'functions.so');
-  let input: string;
   if ('file' in source) {
-    input = fileURLToPath(new URL(`functions/${source.file}`, import.meta.url));
-  } else {
-    input = join(directory, 'functions.c');
-    await writeFile(input, source.text);
+    return compileLibraryFile(fileURLToPath(new URL(`functions/${source.file}`, import.meta.url)), flags);
   }
-  await run(process.env['CC'] ?? 'cc', [
-    '-shared',
-    '-fPIC',
-    '-O1',
-    '-Wall',
-    '-Werror',
-    '-o',
-    path,
-    input,
-    ...flags,
-  ]);
+  const directory = await mkdtemp(join(tmpdir(), 'rfaas-source-'));
+  try {
+    const file = join(directory, 'functions.c');
+    await writeFile(file, source.text);
+    return await compileLibraryFile(file, flags);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Compiles a C file to a shared library in a folder of its own. */
+export async function compileLibraryFile(
+  file: string,
+  flags: readonly string[] = [],
+): Promise<CompiledLibrary> {
+  const directory = await mkdtemp(join(tmpdir(), 'rfaas-library-'));
+  const path = join(directory, 'library.so');
+  const options = ['-shared', '-fPIC', '-O1', '-Wall', '-Werror'];
+  await run(process.env['CC'] ?? 'cc', [...options, '-o', path, file, ...flags]);
   return {
     path,
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),

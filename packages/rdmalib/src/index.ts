@@ -57,6 +57,12 @@ export type {
   WorkCompletionOpcode,
   WorkCompletionStatus,
 } from './transport/work-completion.ts';
+export { cxiAuthorizationKey, gniAuthorizationKey } from './libfabric/credentials/authorization-key.ts';
+export type { CxiService } from './libfabric/credentials/authorization-key.ts';
+export { openDrc } from './libfabric/credentials/drc.ts';
+export type { AcquireOptions, CredentialTarget, Drc, DrcOptions } from './libfabric/credentials/drc.ts';
+export { slingshotServices } from './libfabric/credentials/slingshot-environment.ts';
+export type { Environment, SlingshotService } from './libfabric/credentials/slingshot-environment.ts';
 export { formatTransportUrl, parseTransportUrl } from './transport/transport-url.ts';
 export type { TransportUrl } from './transport/transport-url.ts';
 export { listeningOnDevice, throughDevice } from './transport/device-url.ts';
