@@ -213,7 +213,7 @@ export function messageChannels({ test, fixture }: Scene): void {
     });
     for (let round = 0; round < 1_000_000 && !arrived; round += 1) {
       tendMessageChannels();
-      await null;
+      await Promise.resolve();
     }
     expect(arrived).toBe(true);
     expect(numberOf(await received)).toBe(3);
