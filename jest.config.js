@@ -31,7 +31,11 @@ export default {
       ],
     },
     { ...shared, displayName: 'conformance', testMatch: ['<rootDir>/tests/conformance/**/*.test.ts'] },
-    { ...shared, displayName: 'integration', testMatch: ['<rootDir>/tests/integration/**/*.test.ts'] },
+    {
+      ...shared,
+      displayName: 'integration',
+      testMatch: ['<rootDir>/tests/integration/**/*.test.ts', '<rootDir>/tests/hosts/**/*.test.ts'],
+    },
     // Only in the machine of tests/soft-roce, whose runner chooses it.
     { ...shared, displayName: 'soft-roce', testMatch: ['<rootDir>/tests/soft-roce/test/**/*.test.ts'] },
     { ...shared, displayName: 'packaging', testMatch: ['<rootDir>/tests/packaging/**/*.test.ts'] },

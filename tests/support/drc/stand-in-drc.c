@@ -1,6 +1,6 @@
 /*
- * A stand-in for Cray's libdrc that writes every call to the file $STAND_IN_DRC_LOG. Credentials with an even last digit
- * cannot be accessed, and number 9 was granted already.
+ * A stand-in for Cray's libdrc that writes every call to the file $STAND_IN_DRC_LOG. Credentials with an even last
+ * digit cannot be accessed, and number 9 was granted already.
  */
 #include "rdmacred.h"
 
@@ -11,9 +11,7 @@
 #define CREDENTIAL 4000000007u
 #define COOKIE 0xfedcba98u
 
-static struct {
-  uint32_t credential;
-} information;
+static struct { uint32_t credential; } information;
 
 static void record(const char *format, ...) {
   FILE *log = fopen(getenv("STAND_IN_DRC_LOG"), "a");
