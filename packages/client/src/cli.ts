@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createProgram, exitCodes, runMain, runProgram } from '@rfaas/core';
+import { addCredentialsCommand } from './cli/credentials-command.ts';
 import { addDevicesCommand } from './cli/devices-command.ts';
 import { addDoctorCommand } from './cli/doctor-command.ts';
-import { createProgram, runMain, runProgram } from '@rfaas/core';
-import { addCredentialsCommand } from './cli/credentials-command.ts';
 import { addFunctionsCommand } from './cli/functions-command.ts';
 import { addInvokeCommand } from './cli/invoke-command.ts';
 import { addLeasesCommand, addNodesCommand } from './cli/manager-commands.ts';
