@@ -5,6 +5,7 @@ import type { Benchmark, BenchmarkSetting } from './benchmarks/benchmark.ts';
 import { cacheLine } from './benchmarks/cache-line.ts';
 import { idle } from './benchmarks/idle.ts';
 import { invocation } from './benchmarks/invocation.ts';
+import { placement } from './benchmarks/placement.ts';
 import { rdma } from './benchmarks/rdma.ts';
 import { soak, type SoakResult } from './benchmarks/soak.ts';
 import { transportLatency } from './benchmarks/transport-latency.ts';
@@ -14,7 +15,7 @@ import { formatReport, writeReport, type Report } from './measure/report.ts';
 import { choosePair } from './programs/processors.ts';
 
 const RESULTS = join(import.meta.dirname, '../results');
-const BENCHMARKS: readonly Benchmark[] = [cacheLine, transportLatency, invocation, idle, rdma];
+const BENCHMARKS: readonly Benchmark[] = [cacheLine, transportLatency, invocation, idle, rdma, placement];
 
 interface MeasureOptions {
   readonly json?: true;
