@@ -10,6 +10,8 @@ import type {
 import type { ProtectionDomain } from '@rfaas/rdmalib';
 import { checkAllocationLimits } from './allocation-limits.ts';
 import type { EndCause } from './allocation-outcome.ts';
+import { noObserver } from './allocation-observer.ts';
+import type { AllocationObserver, NodeOccupancy } from './allocation-observer.ts';
 import { Allocation } from './allocation.ts';
 import type { BillCollector } from './bill-collector.ts';
 import { Claims } from './claims.ts';
@@ -31,6 +33,8 @@ export interface AllocationTableOptions {
   readonly domain: ProtectionDomain;
   readonly launcher: ExecutorLauncher;
   readonly bills: BillCollector;
+  /** Default: nobody. */
+  readonly observer?: AllocationObserver;
   readonly logger: Logger;
   readonly logLevel: LogLevel;
   /** Milliseconds since 1970. */
@@ -44,6 +48,7 @@ export interface AllocationTableOptions {
 /** All allocations of a node: what they hold, what they cost, and when their leases end. */
 export class AllocationTable {
   readonly #options: AllocationTableOptions;
+  readonly #observer: AllocationObserver;
   readonly #claims: Claims;
   readonly #leases = new LeaseBook();
   readonly #timers: LeaseTimers;
@@ -53,6 +58,7 @@ export class AllocationTable {
 
   constructor(options: AllocationTableOptions) {
     this.#options = options;
+    this.#observer = options.observer ?? noObserver;
     this.#claims = new Claims(options.capacity);
     this.#timers = new LeaseTimers(
       {
@@ -66,6 +72,7 @@ export class AllocationTable {
   /** Starts an executor under a verified lease. Throws RfaasError that says why not; then nothing has changed. */
   start(lease: Lease, request: Allocate): Allocation {
     const { executor, domain, launcher, logger, monotonicNow } = this.#options;
+    const asked = monotonicNow();
     if (this.#stopping) {
       throw new RfaasError('RFAAS_ERR_NO_CAPACITY', 'cannot allocate: the executor manager is stopping');
     }
@@ -87,6 +94,8 @@ export class AllocationTable {
         startTimeoutMs: executor.startTimeoutMs,
         stopTimeoutMs: executor.stopTimeoutMs,
         logger: logger.child({ allocationId }),
+        observer: this.#observer,
+        asked,
         now: monotonicNow,
       });
       this.#allocations.set(allocationId, allocation);
@@ -103,6 +112,16 @@ export class AllocationTable {
       this.#claims.release(allocationId);
       throw error;
     }
+  }
+
+  /** What allocations hold. */
+  occupancy(): NodeOccupancy {
+    const { cpus, memoryMiB } = this.#options.capacity;
+    return {
+      executors: this.#allocations.size,
+      cores: { all: cpus.length, held: cpus.length - this.#claims.freeCores },
+      memoryMiB: { all: memoryMiB, held: memoryMiB - this.#claims.freeMemoryMiB },
+    };
   }
 
   /** The allocation whose executor shows its id and secret. */
@@ -177,12 +196,15 @@ export class AllocationTable {
       this.#timers.forget(leaseId);
     }
     this.#confirmEnd(leaseId);
+    this.#observer.ended(end.reason);
     this.#options.logger.info('executor ended', { ...end, leaseId });
   }
 
   #report(allocation: Allocation, final: boolean): void {
     const { allocationId, leaseId } = allocation;
-    this.#options.bills.usageReported({ leaseId, allocationId, ...allocation.usage(), final });
+    const report = { leaseId, allocationId, ...allocation.usage(), final };
+    this.#observer.used(report);
+    this.#options.bills.usageReported(report);
   }
 
   #confirmEnd(leaseId: string): void {

@@ -4,6 +4,7 @@ import type { AllocationEnded, ExecutorAssignment, Logger, OutgoingMessage } fro
 import { MessageChannel } from '@rfaas/rdmalib';
 import type { CompletionQueue, ConnectionRequest, Endpoint, ProtectionDomain } from '@rfaas/rdmalib';
 import { AccountingRegion } from './accounting-region.ts';
+import type { AllocationObserver, AllocationPhase } from './allocation-observer.ts';
 import { allocationOutcome, stopReasonOf } from './allocation-outcome.ts';
 import type { EndCause } from './allocation-outcome.ts';
 import type { ExecutorHandle, ExecutorLauncher } from './launchers/executor-launcher.ts';
@@ -23,8 +24,11 @@ export interface AllocationOptions {
   readonly startTimeoutMs: number;
   readonly stopTimeoutMs: number;
   readonly logger: Logger;
+  readonly observer: AllocationObserver;
+  /** When the client asked for it, on the clock of `now`. */
+  readonly asked: number;
   /** Nanoseconds of a monotonic clock. */
-  now(): number;
+  readonly now: () => number;
 }
 
 /** One executor, from its start to what is left of it: its bill. */
@@ -39,6 +43,7 @@ export class Allocation {
   readonly #account: UsageAccount;
   readonly #threads = new Map<number, Endpoint>();
   readonly #reported: ThreadCounters[] = [];
+  #phaseStart: number;
   #threadQueue: CompletionQueue | undefined;
   #control: MessageChannel | undefined;
   #controlTaken = false;
@@ -59,7 +64,10 @@ export class Allocation {
     this.#options = options;
     this.#accounting = new AccountingRegion(options.domain, assignment.threads);
     this.#account = new UsageAccount(assignment.threads, options.now());
+    this.#phaseStart = options.asked;
     this.#executor = options.launcher.launch(assignment);
+    options.observer.started();
+    this.#endPhase('launch');
     this.#startTimer = setTimeout(() => this.end('start-timeout'), options.startTimeoutMs);
     this.ended = this.#supervise();
   }
@@ -82,6 +90,7 @@ export class Allocation {
     this.#controlTaken = true;
     const channel = await MessageChannel.accept(request);
     this.#control = channel;
+    this.#endPhase('connect');
     const { address, rkey, byteLength } = this.#accounting.remote;
     const { flushMs } = this.#options.assignment;
     await this.#send({ kind: 'executor-welcome', address, rkey, length: byteLength, flushMs });
@@ -116,6 +125,7 @@ export class Allocation {
       return;
     }
     this.#cause = cause;
+    this.#phaseStart = this.#options.now();
     const { stopTimeoutMs } = this.#options;
     if (cause === 'start-timeout') {
       this.#executor.kill();
@@ -143,6 +153,9 @@ export class Allocation {
     }
     this.#threadQueue?.close();
     this.#finalUsage = this.usage();
+    if (this.#cause !== undefined) {
+      this.#endPhase('stop');
+    }
     this.#accounting.close();
     return allocationOutcome({
       allocationId: this.allocationId,
@@ -153,6 +166,22 @@ export class Allocation {
       startTimeoutMs: this.#options.startTimeoutMs,
       lastOutput: this.#executor.lastOutput(),
     });
+  }
+
+  #becomeReady(): void {
+    const { observer, asked, now } = this.#options;
+    this.#ready = true;
+    clearTimeout(this.#startTimer);
+    if (this.#cause === undefined) {
+      this.#endPhase('prepare');
+      observer.ready((now() - asked) / 1e9);
+    }
+  }
+
+  #endPhase(phase: AllocationPhase): void {
+    const now = this.#options.now();
+    this.#options.observer.phase(phase, (now - this.#phaseStart) / 1e9);
+    this.#phaseStart = now;
   }
 
   #counters(): ThreadCounters[] {
@@ -174,8 +203,7 @@ export class Allocation {
   #take(message: ReturnType<typeof decodeMessage>): void {
     switch (message.kind) {
       case 'executor-ready':
-        this.#ready = true;
-        clearTimeout(this.#startTimer);
+        this.#becomeReady();
         break;
       case 'executor-failed':
         this.#failure ??= message.text;

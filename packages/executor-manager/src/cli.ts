@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import {
   createLogger,
   createProgram,
@@ -12,8 +13,11 @@ import {
 import type { MainContext } from '@rfaas/core';
 import { z } from 'zod';
 import { ExecutorManager } from './executor-manager.ts';
+import { loadHttpAccess } from './http-access.ts';
 import { ProcessorAffinity } from './launchers/processor-affinity.ts';
 import { hostMemoryMiB, nodeCapacity } from './node-resources.ts';
+import { MetricsServer } from './metrics/metrics-server.ts';
+import { NodeMetrics } from './metrics/node-metrics.ts';
 import { loadNodeKey, readSettings } from './settings.ts';
 
 const programName = 'rfaas-executor-manager';
@@ -79,6 +83,15 @@ async function run(options: Options, { env, signal, print }: MainContext): Promi
     logger.warn(warning);
   }
   const nodeKey = loadNodeKey(settings, env);
+  const metrics = new NodeMetrics();
+  await using http = await MetricsServer.listen({
+    address: settings.http.address,
+    port: settings.http.port,
+    hostNames: [hostname(), ...settings.http.hostNames],
+    ...loadHttpAccess(settings, nodeKey.key),
+    metrics,
+    logger: logger.child({ component: 'http' }),
+  });
   const affinity = new ProcessorAffinity();
   const capacity = nodeCapacity(settings, affinity.processors(), hostMemoryMiB());
   await using manager = await ExecutorManager.start({
@@ -90,6 +103,7 @@ async function run(options: Options, { env, signal, print }: MainContext): Promi
     resourceManagerUrl: settings.resourceManager,
     peerTimeoutMs: settings.peerTimeoutMs,
     executor: settings.executor,
+    metrics,
     affinity,
     environment: env,
     logger,
@@ -100,6 +114,7 @@ async function run(options: Options, { env, signal, print }: MainContext): Promi
     readyLine({
       program: programName,
       url: manager.url,
+      httpUrl: http.url,
       node: settings.nodeName,
       cores: capacity.cpus.length,
       memoryMiB: capacity.memoryMiB,

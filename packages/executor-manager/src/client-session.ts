@@ -17,6 +17,7 @@ import type {
   Logger,
   Message,
   OutgoingMessage,
+  RfaasErrorCode,
 } from '@rfaas/core';
 import type { MessageChannel } from '@rfaas/rdmalib';
 import type { Allocation } from './allocation.ts';
@@ -31,6 +32,8 @@ export interface ClientSessionHost {
   readonly logger: Logger;
   /** Milliseconds since 1970. */
   now(): number;
+  /** A request was refused. */
+  refused(code: RfaasErrorCode): void;
   /** Starts an executor under a verified lease; throws RfaasError that says why not. */
   allocate(lease: Lease, request: Allocate): Allocation;
 }
@@ -103,6 +106,7 @@ export class ClientSession {
           throw new RfaasError('RFAAS_ERR_PROTOCOL', `an executor manager does not take ${message.kind}`);
       }
     } catch (error) {
+      this.#host.refused(error instanceof RfaasError ? error.code : 'RFAAS_ERR_INTERNAL');
       this.#logger.info('request refused', {
         ...errorFields(error),
         kind: message.kind,

@@ -19,6 +19,7 @@ import { acceptConnections } from './connection-acceptor.ts';
 import { ProcessLauncher } from './launchers/process-launcher.ts';
 import type { ProcessorAffinity } from './launchers/processor-affinity.ts';
 import { LogBills } from './log-bills.ts';
+import type { NodeMetrics } from './metrics/node-metrics.ts';
 import { ResourceManagerLink } from './resource-manager-link.ts';
 
 /** How often running allocations are reported. */
@@ -41,6 +42,7 @@ export interface ExecutorManagerOptions {
   /** A resource manager, or a peer on another host, of which nothing is heard for this long is gone. */
   readonly peerTimeoutMs: number;
   readonly executor: ExecutorSettings;
+  readonly metrics: NodeMetrics;
   readonly affinity: ProcessorAffinity;
   readonly environment: Environment;
   readonly logger: Logger;
@@ -82,6 +84,7 @@ export class ExecutorManager implements AsyncDisposable {
     this.#link = this.#openLink();
     this.failed = this.#link?.failed ?? new Promise<never>(() => undefined);
     this.#table = this.#openTable(domain, this.#link ?? new LogBills(options.logger));
+    options.metrics.watch(() => this.#table.occupancy());
     this.#reporting = setInterval(() => this.#table.reportUsage(), reportIntervalMs);
     void acceptConnections(
       listener,
@@ -198,6 +201,7 @@ export class ExecutorManager implements AsyncDisposable {
       domain,
       launcher: new ProcessLauncher({ affinity, environment, logger }),
       bills,
+      observer: this.#options.metrics,
       logger,
       logLevel,
       now: systemClock,
@@ -214,7 +218,7 @@ export class ExecutorManager implements AsyncDisposable {
     if (this.#sessions.size >= mostClients) {
       return 'busy';
     }
-    const { nodeName, nodeKey, logger } = this.#options;
+    const { nodeName, nodeKey, metrics, logger } = this.#options;
     const channel = await MessageChannel.accept(request, { peerTimeoutMs: this.#hostTimeoutMs });
     const session = new ClientSession(
       {
@@ -223,6 +227,7 @@ export class ExecutorManager implements AsyncDisposable {
         incarnation: this.#incarnation,
         logger,
         now: systemClock,
+        refused: (code) => metrics.refused(code),
         allocate: (lease, allocate) => this.#table.start(lease, allocate),
       },
       channel,

@@ -65,6 +65,11 @@ export function readSettings(options: SettingsOptions): Settings {
     nodeName: config.nodeName ?? defaultNodeName(),
     nodeKeyFile: relative(config.nodeKeyFile),
     resourceManager,
+    http: {
+      ...config.http,
+      tokenFile: relative(config.http.tokenFile),
+      tls: { certFile: relative(config.http.tls.certFile), keyFile: relative(config.http.tls.keyFile) },
+    },
     executor: { ...config.executor, modules: relative(config.executor.modules) },
   };
 }

@@ -24,6 +24,7 @@ import { ExpiryTimer } from './expiry-timer.ts';
 import { HttpServer } from './http/http-server.ts';
 import { createAuthenticator, trustEverybody } from './http/authenticator.ts';
 import { ConsoleOverCluster } from './http/console-over-cluster.ts';
+import { ManagerMetrics } from './metrics/manager-metrics.ts';
 import { ConnectionAcceptor } from './sessions/connection-acceptor.ts';
 
 /** Everything that a resource manager is started with: configuration, and what was read from the files it names. */
@@ -100,12 +101,16 @@ async function startParts(
 ): Promise<Parts> {
   const { config, clusterKey, logger } = options;
   const timer = new ExpiryTimer(systemClock);
+  const metrics = new ManagerMetrics();
   const cluster: Cluster = new Cluster({
     clock: systemClock,
     newLeaseId: generateId,
     maxLeaseMs: config.maxLeaseMs,
     leaseSkewMs: config.leaseSkewMs,
-    onLeaseEnd: (node, leaseId, reason) => void acceptor.executor(node)?.endLease(leaseId, reason),
+    onLeaseEnd: (node, leaseId, reason) => {
+      metrics.ended(leaseId, reason);
+      void acceptor.executor(node)?.endLease(leaseId, reason);
+    },
     onChange: () => timer.set(cluster.nextDeadline(), () => cluster.sweep()),
   });
   for (const node of options.nodes) {
@@ -119,8 +124,9 @@ async function startParts(
     nodeTimeoutMs: config.nodeTimeoutMs,
     peerTimeoutMs: config.peerTimeoutMs,
     logger,
+    onAnswered: (request, seconds, code) => metrics.answered(request, seconds, code, performance.now()),
   });
-  const http = await startHttp(options, target, cluster, acceptor);
+  const http = await startHttp(options, target, cluster, acceptor, metrics);
   const url = formatTransportUrl(announcedUrl(target, listener.address));
   return { url, transport, acceptor, accepting: acceptor.run(), http, timer };
 }
@@ -130,8 +136,11 @@ async function startHttp(
   target: TransportUrl,
   cluster: Cluster,
   acceptor: ConnectionAcceptor,
+  metrics: ManagerMetrics,
 ): Promise<HttpServer> {
   const isOpen = httpToken === undefined;
+  const console = new ConsoleOverCluster(cluster, async (name) => acceptor.executor(name)?.dismiss());
+  metrics.watch(console);
   return HttpServer.listen({
     address: config.httpAddress,
     port: config.httpPort,
@@ -139,7 +148,10 @@ async function startHttp(
     authenticate: isOpen ? trustEverybody : createAuthenticator({ operatorToken: httpToken, clusterKey }),
     hostNames: isOpen ? undefined : [hostname(), ...config.httpHostNames],
     requestsPerSecond: config.httpRequestsPerSecond,
-    console: new ConsoleOverCluster(cluster, async (name) => acceptor.executor(name)?.dismiss()),
+    console,
+    metrics,
+    now: systemClock,
+    steadyNow: () => performance.now(),
     version,
     drainGraceMs: config.drainGraceMs,
     nodeUrl: (address, port) => reachableUrl(target, address, port),

@@ -38,6 +38,18 @@ const settings = z.strictObject({
     ),
   memory: mebibytes.optional().describe("Memory to lease out in MiB; default: the host's"),
   gpus: z.int().min(0).default(0),
+  http_network_address: z.string().default('').describe('Address of /metrics; empty: 127.0.0.1'),
+  http_network_port: port.default(0),
+  http_token_file: filePath
+    .optional()
+    .describe("File with a token that /metrics takes besides the node's own, such as that of a monitor"),
+  http_tls_cert_file: filePath.optional().describe('Certificate with its chain, PEM; with it: HTTPS only'),
+  http_tls_key_file: filePath.optional().describe('Key of that certificate, PEM, mode 0600'),
+  http_host_names: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Names that HTTP requests may be sent to, besides addresses, localhost and the host's own"),
+  insecure: z.boolean().default(false).describe('Waives the HTTP token and the checks of Host and Origin'),
   peer_timeout_ms: milliseconds
     .default(15_000)
     .describe(
@@ -93,6 +105,14 @@ export const executorManagerConfig = executorManagerFile.transform(({ config, ex
   memoryMiB: config.memory,
   gpus: config.gpus,
   peerTimeoutMs: config.peer_timeout_ms,
+  http: {
+    address: config.http_network_address === '' ? '127.0.0.1' : config.http_network_address,
+    port: config.http_network_port,
+    tokenFile: config.http_token_file,
+    tls: { certFile: config.http_tls_cert_file, keyFile: config.http_tls_key_file },
+    hostNames: config.http_host_names,
+    insecure: config.insecure,
+  },
   executor: {
     sandbox: executor.sandbox_type ?? (executor.use_docker === true ? 'docker' : 'process'),
     pinThreads: executor.pin_threads,

@@ -21,12 +21,11 @@ import {
   type MainContext,
   type ResourceManagerConfig,
 } from '@rfaas/core';
-import { isLoopback } from '@rfaas/core/http';
+import { isLoopback, readTlsFiles } from '@rfaas/core/http';
 import { formatTransportUrl, listeningOnDevice, parseTransportUrl } from '@rfaas/rdmalib';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { provideHttpToken } from '../http/http-token.ts';
-import { readTlsFiles } from '../http/tls-files.ts';
 import { ResourceManager } from '../resource-manager.ts';
 
 const serveOptions = z.object({

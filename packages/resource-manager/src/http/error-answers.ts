@@ -15,16 +15,23 @@ export interface ErrorBody {
   readonly error: { readonly code: RfaasErrorCode; readonly message: string; readonly requestId: string };
 }
 
+/** Where errors are told besides to whoever asked. */
+export interface ErrorLog {
+  readonly logger: Logger;
+  readonly count: (code: RfaasErrorCode) => void;
+}
+
 /** Answers with what was thrown, and with its status unless another is given; what nobody expected is logged, not told. */
 export function answerError(
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
-  logger: Logger,
+  { logger, count }: ErrorLog,
   otherStatus?: number,
 ): FastifyReply {
   const { code, message, ...described } = describeError(error, request);
   const status = otherStatus ?? described.status;
+  count(code);
   if (status === 401) {
     void reply.header('www-authenticate', 'Bearer');
   }

@@ -5,8 +5,9 @@ import { createLimitedServer, type TlsFiles } from '@rfaas/core/http';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ManagerMetrics } from '../metrics/manager-metrics.ts';
 import type { Authenticate } from './authenticator.ts';
-import { answerClientError, answerError, pathOf } from './error-answers.ts';
+import { answerClientError, answerError, pathOf, type ErrorLog } from './error-answers.ts';
 import { createGuard, rateKey, type CheckRate } from './guard.ts';
 
 /** An HTTP interface whose routes have zod schemas. */
@@ -27,6 +28,7 @@ export interface HttpAppOptions {
   readonly hostNames: readonly string[] | undefined;
   /** What one caller may ask for. */
   readonly requestsPerSecond: number;
+  readonly metrics: ManagerMetrics;
   readonly logger: Logger;
 }
 
@@ -35,7 +37,8 @@ export const maxBodyBytes = 16 * 1024;
 
 /** An HTTP interface with its limits, its guard and its errors, still without routes. */
 export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
-  const { authenticate, tls, hostNames, logger } = options;
+  const { authenticate, tls, hostNames, logger, metrics } = options;
+  const errors: ErrorLog = { logger, count: (code) => metrics.failedHttp(code) };
   const scheme = tls === undefined ? 'http' : 'https';
   const app = fastify({
     serverFactory: (handler) => createLimitedServer(handler, tls),
@@ -48,10 +51,10 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, logger));
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, errors));
   app.setNotFoundHandler((request, reply) => {
     const missing = new RfaasError('RFAAS_ERR_USAGE', `there is no ${request.method} ${pathOf(request)}`);
-    return answerError(missing, request, reply, logger, 404);
+    return answerError(missing, request, reply, errors, 404);
   });
   takeJsonOnly(app);
   app.decorateRequest('caller', null as never);
@@ -65,18 +68,31 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   });
   const checkRate = rateCheck(app, options.requestsPerSecond);
   app.addHook('onRequest', createGuard({ authenticate, checkRate, scheme, hostNames }));
+  recordRequests(app, logger, metrics);
+  return app;
+}
+
+/** One line in the log and one measurement for every request; what only reads is logged where everything is. */
+function recordRequests(app: HttpApp, logger: Logger, metrics: ManagerMetrics): void {
   app.addHook('onResponse', async (request, reply) => {
-    logger[request.method === 'GET' ? 'debug' : 'info']('HTTP request', {
-      requestId: request.id,
-      method: request.method,
+    const { method, id: requestId, is404 } = request;
+    const caller = request.caller as typeof request.caller | null;
+    metrics.answeredHttp(
+      method,
+      is404 ? 'none' : (request.routeOptions.url ?? 'none'),
+      reply.statusCode,
+      reply.elapsedTime / 1000,
+    );
+    logger[method === 'GET' ? 'debug' : 'info']('HTTP request', {
+      requestId,
+      method,
       path: pathOf(request),
       status: reply.statusCode,
       milliseconds: Math.round(reply.elapsedTime * 1000) / 1000,
-      role: (request.caller as typeof request.caller | null)?.role,
-      caller: (request.caller as typeof request.caller | null)?.name,
+      role: caller?.role,
+      caller: caller?.name,
     });
   });
-  return app;
 }
 
 function rateCheck(app: HttpApp, max: number): CheckRate {

@@ -5,6 +5,7 @@ import { createHttpApp, type HttpApp, type HttpAppOptions } from './http-app.ts'
 import { addOpenApi } from './openapi.ts';
 import { addHealthRoutes } from './routes/health-routes.ts';
 import { addLeaseRoutes } from './routes/lease-routes.ts';
+import { addMetricsRoutes } from './routes/metrics-routes.ts';
 import { addNodeRoutes } from './routes/node-routes.ts';
 import type { RouteOptions } from './routes/route-options.ts';
 import { addTenantRoutes } from './routes/tenant-routes.ts';
@@ -29,6 +30,7 @@ export async function createApi(options: ApiOptions): Promise<HttpApp> {
   addTenantRoutes(app, options);
   addUsageRoutes(app, options);
   addHealthRoutes(app, options);
+  addMetricsRoutes(app, options);
   await app.ready();
   return app;
 }

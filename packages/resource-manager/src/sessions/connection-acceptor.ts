@@ -13,7 +13,7 @@ import { MessageChannel, type ConnectionRequest, type Listener } from '@rfaas/rd
 import type { Cluster } from '../cluster/cluster.ts';
 import { serveClient } from './client-session.ts';
 import { ExecutorSession } from './executor-session.ts';
-import { SessionChannel } from './session-channel.ts';
+import { SessionChannel, type AnswerObserver } from './session-channel.ts';
 
 /** What the acceptor serves connections with. */
 export interface ConnectionAcceptorOptions {
@@ -27,6 +27,7 @@ export interface ConnectionAcceptorOptions {
   /** The same for clients, on transports that cross hosts; on one host a client may be busy for ever. */
   readonly peerTimeoutMs: number;
   readonly logger: Logger;
+  readonly onAnswered?: AnswerObserver;
 }
 
 /** How long a peer may take to prove who it is. */
@@ -106,7 +107,7 @@ export class ConnectionAcceptor {
   ): Promise<void> {
     const channel = await MessageChannel.accept(request, { peerTimeoutMs: this.#peerTimeout(request, role) });
     this.#channels.add(channel);
-    const session = new SessionChannel(channel, logger);
+    const session = new SessionChannel(channel, logger, this.#options.onAnswered);
     try {
       await this.#authenticated(channel, session, role, number, logger);
     } finally {

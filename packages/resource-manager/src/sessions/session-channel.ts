@@ -11,6 +11,7 @@ import {
   type MessageOf,
   type MessagePort,
   type OutgoingMessage,
+  type RfaasErrorCode,
 } from '@rfaas/core';
 
 /** A connection that carries messages and can be closed. */
@@ -18,15 +19,24 @@ export interface Channel extends MessagePort {
   close(): Promise<void>;
 }
 
+/** Hears how long the answer to a request took, and with which error it was refused, if it was. */
+export type AnswerObserver = (
+  request: MessageKind,
+  seconds: number,
+  code: RfaasErrorCode | undefined,
+) => void;
+
 /** An authenticated connection as sessions use it: messages in and out, and requests that are answered side by side. */
 export class SessionChannel {
   readonly #channel: Channel;
   readonly #logger: Logger;
+  readonly #onAnswered: AnswerObserver;
   readonly #pending = new Set<Promise<void>>();
 
-  constructor(channel: Channel, logger: Logger) {
+  constructor(channel: Channel, logger: Logger, onAnswered: AnswerObserver = () => undefined) {
     this.#channel = channel;
     this.#logger = logger;
+    this.#onAnswered = onAnswered;
   }
 
   /** Sends a message. One that cannot be sent is logged: the end of the connection is noticed where it is read. */
@@ -78,13 +88,19 @@ export class SessionChannel {
   }
 
   async #respond(request: Message, answer: () => Promise<OutgoingMessage>): Promise<void> {
+    const started = performance.now();
+    let code: RfaasErrorCode | undefined;
     try {
       await this.send(await answer(), request.correlation);
     } catch (error) {
-      if (!(error instanceof RfaasError)) {
+      code = error instanceof RfaasError ? error.code : 'RFAAS_ERR_INTERNAL';
+      if (code === 'RFAAS_ERR_INTERNAL') {
         this.#logger.error('request failed', { request: request.kind, ...errorFields(error) });
+      } else {
+        this.#logger.info('request refused', { request: request.kind, ...errorFields(error) });
       }
       await this.refuse(error, request.correlation);
     }
+    this.#onAnswered(request.kind, (performance.now() - started) / 1000, code);
   }
 }

@@ -4,6 +4,7 @@ import { createAuthenticator } from '../../src/http/authenticator.ts';
 import { ConsoleOverCluster } from '../../src/http/console-over-cluster.ts';
 import type { HttpApp } from '../../src/http/http-app.ts';
 import { createApi, type ApiOptions } from '../../src/http/http-server.ts';
+import { ManagerMetrics } from '../../src/metrics/manager-metrics.ts';
 import { testCluster, type TestCluster } from '../cluster/test-cluster.ts';
 
 /** The cluster key behind the tokens of tests. */
@@ -31,17 +32,24 @@ export interface Answer {
 export interface TestApi {
   readonly app: HttpApp;
   readonly world: TestCluster;
+  readonly metrics: ManagerMetrics;
   ask(method: string, path: string, request?: { token?: string; body?: unknown }): Promise<Answer>;
 }
 
 export async function testApi(options: Partial<ApiOptions> = {}): Promise<TestApi> {
   const world = testCluster();
+  const metrics = new ManagerMetrics();
+  const console = new ConsoleOverCluster(world.cluster, async () => undefined);
+  metrics.watch(console);
   const app = await createApi({
     authenticate: createAuthenticator({ operatorToken, clusterKey }),
     tls: undefined,
     hostNames: ['login-1'],
     requestsPerSecond: 1000,
-    console: new ConsoleOverCluster(world.cluster, async () => undefined),
+    console,
+    metrics,
+    now: () => world.now,
+    steadyNow: () => world.now,
     version: '9.9.9',
     drainGraceMs: 1000,
     nodeUrl: (_address, port) => `shm://${port}`,
@@ -52,6 +60,7 @@ export async function testApi(options: Partial<ApiOptions> = {}): Promise<TestAp
   return {
     app,
     world,
+    metrics,
     ask: async (method, path, { token = operatorToken, body } = {}) => {
       const answer = await app.inject({
         method: method as 'GET',

@@ -1,9 +1,14 @@
-import type { Logger } from '@rfaas/core';
+import type { Clock, Logger } from '@rfaas/core';
 import type { ClusterConsole } from '../../cluster/cluster-view.ts';
+import type { ManagerMetrics } from '../../metrics/manager-metrics.ts';
 
 /** What the routes answer from and act on. */
 export interface RouteOptions {
   readonly console: ClusterConsole;
+  readonly metrics: ManagerMetrics;
+  readonly now: Clock;
+  /** Milliseconds of a clock that never goes back. */
+  readonly steadyNow: () => number;
   readonly version: string;
   /** How long running leases of a draining node may go on, unless the request says otherwise. */
   readonly drainGraceMs: number;

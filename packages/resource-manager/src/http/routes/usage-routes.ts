@@ -20,7 +20,7 @@ const usageQuery = z.strictObject({
 });
 
 /** `GET /usage`: bills as JSON, CSV, or what Slurm's `sacct` prints. A tenant gets its own. */
-export function addUsageRoutes(app: HttpApp, { console }: RouteOptions): void {
+export function addUsageRoutes(app: HttpApp, { console, now }: RouteOptions): void {
   app.get(
     '/usage',
     {
@@ -42,7 +42,7 @@ export function addUsageRoutes(app: HttpApp, { console }: RouteOptions): void {
         ...(query.from === undefined ? {} : { from: Date.parse(query.from) }),
         ...(query.to === undefined ? {} : { to: Date.parse(query.to) }),
       });
-      const text = Readable.from(formatBills(bills, query.format, Date.now()));
+      const text = Readable.from(formatBills(bills, query.format, now()));
       // A stream passes the serializer by: its schema is what the JSON format has.
       return reply.type(usageMediaTypes[query.format]).send(text as never);
     },

@@ -1,7 +1,8 @@
-import { createSecureContext } from 'node:tls';
 import { readFileSync } from 'node:fs';
-import { errorMessage, readSecretFile, RfaasError } from '@rfaas/core';
-import type { TlsFiles } from '@rfaas/core/http';
+import { createSecureContext } from 'node:tls';
+import { errorMessage, RfaasError } from '../errors.ts';
+import { readSecretFile } from '../security/key-files.ts';
+import type { TlsFiles } from './limited-server.ts';
 
 /** The configuration's `http_tls_cert_file` and `http_tls_key_file`. */
 export interface TlsSettings {
