@@ -104,7 +104,7 @@ describe('rfaas nodes and rfaas leases', () => {
     const lease = await client.lease({ cores: 1, memoryMiB: 512 });
     const nodes = await rfaas(['nodes']);
     expect(nodes.output).toMatch(
-      /^NODE +STATE +FREE CORES +FREE MiB +URL\nnode-0 +connected +1\/2 +3584\/4096 +(shm|verbs):/,
+      /^NODE +STATE +FREE CORES +FREE MEMORY +LEASES +URL\nnode-0 +connected +1\/2 +3.5 GiB \/ 4 GiB +1 +(shm|verbs):/,
     );
     const leases = await rfaas(['leases']);
     expect(leases.output).toContain(lease.id);

@@ -5,7 +5,11 @@ import { addDevicesCommand } from './cli/devices-command.ts';
 import { addDoctorCommand } from './cli/doctor-command.ts';
 import { addFunctionsCommand } from './cli/functions-command.ts';
 import { addInvokeCommand } from './cli/invoke-command.ts';
-import { addLeasesCommand, addNodesCommand } from './cli/manager-commands.ts';
+import { addLeasesCommand } from './cli/leases-command.ts';
+import { addNodesCommand } from './cli/nodes-command.ts';
+import { addTenantsCommand } from './cli/tenants-command.ts';
+import { addTopCommand } from './cli/top-command.ts';
+import { addUsageCommand } from './cli/usage-command.ts';
 
 await runMain(async (context) => {
   const program = createProgram({
@@ -22,10 +26,14 @@ await runMain(async (context) => {
       ],
       ['rfaas doctor', 'what this machine has for RDMA, what is missing and what to do'],
       ['rfaas nodes --url http://127.0.0.1:5000', 'what the cluster has, and what of it is free'],
+      ['rfaas top', 'the cluster, live'],
     ],
   });
   addNodesCommand(program, context);
   addLeasesCommand(program, context);
+  addUsageCommand(program, context);
+  addTenantsCommand(program, context);
+  addTopCommand(program, context);
   addInvokeCommand(program, context);
   addFunctionsCommand(program, context);
   let code: number = exitCodes.success;

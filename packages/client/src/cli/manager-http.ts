@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  defaultKeyFile,
   readSecretFile,
   RfaasError,
   rfaasErrors,
@@ -9,50 +10,114 @@ import {
   type MainContext,
   type RfaasErrorCode,
 } from '@rfaas/core';
+import { tenantHttpToken } from '@rfaas/core/http';
+import { environmentCredential, environmentTenant } from '../client-environment.ts';
 
-const TIMEOUT_MS = 10_000;
+const timeoutMs = 10_000;
+
+/** What is asked of a resource manager's HTTP interface. */
+export interface ManagerRequest {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Relative to the interface's address, with its query. */
+  readonly path: string;
+  readonly body?: unknown;
+}
+
+/** Where a resource manager's HTTP interface is, and who asks there. */
+export interface ManagerAddress {
+  /** Default: `$RFAAS_HTTP_URL`. */
+  readonly url?: string | undefined;
+  readonly tokenFile?: string | undefined;
+}
 
 /**
- * GETs a list from the resource manager's HTTP interface with its bearer token. Throws RFAAS_ERR_MANAGER_LOST when
- * nobody answers, and the error that the manager answers with.
+ * Asks a resource manager, and gives what it answers as JSON.
+ *
+ * @throws RfaasError `RFAAS_ERR_MANAGER_LOST` when nobody answers, and the error that the manager answers with
  */
-export async function fetchFromManager(
-  baseUrl: string,
-  path: string,
-  tokenFile: string | undefined,
-  { env, signal }: MainContext,
+export async function askManager(
+  address: ManagerAddress,
+  request: ManagerRequest,
+  context: MainContext,
 ): Promise<unknown> {
+  const response = await send(address, request, context);
+  return jsonOf(response);
+}
+
+/** The same for an answer that is text, however long: piece by piece, as it comes. */
+export async function* readFromManager(
+  address: ManagerAddress,
+  request: ManagerRequest,
+  context: MainContext,
+): AsyncGenerator<string> {
+  const response = await send(address, request, context);
+  const decoder = new TextDecoder();
+  for await (const bytes of response.body ?? []) {
+    yield decoder.decode(bytes as Uint8Array, { stream: true });
+  }
+}
+
+async function send(
+  { url, tokenFile }: ManagerAddress,
+  { method = 'GET', path, body }: ManagerRequest,
+  { env, signal }: MainContext,
+): Promise<Response> {
+  const address = addressOf(url ?? env['RFAAS_HTTP_URL'], path);
   const token = tokenFor(tokenFile, env);
-  const address = addressOf(baseUrl, path);
+  // The answer may take as long as it likes once it has begun.
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(new Error(`silent for ${timeoutMs} ms`)), timeoutMs);
   let response: Response;
   try {
     response = await fetch(address, {
-      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      method,
+      headers: {
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.any([signal, silence.signal]),
     });
   } catch (error) {
-    throw new RfaasError(
-      'RFAAS_ERR_MANAGER_LOST',
-      `no resource manager answers at ${address}: ${reasonOf(error)}`,
-      {
-        cause: error,
-      },
-    );
+    signal.throwIfAborted();
+    const text = `no resource manager answers at ${address}: ${reasonOf(error)}`;
+    throw new RfaasError('RFAAS_ERR_MANAGER_LOST', text, { cause: error });
+  } finally {
+    clearTimeout(timer);
   }
-  const body = await bodyOf(response);
-  if (!response.ok) throw refusal(address, response.status, body, token !== undefined);
-  return body;
+  if (!response.ok) {
+    throw refusal(address, response.status, await jsonOf(response), token !== undefined);
+  }
+  return response;
 }
 
-/** From the named file, else `$RFAAS_HTTP_TOKEN`, else the file that a resource manager of this user made. */
+/**
+ * From the named file, else `$RFAAS_HTTP_TOKEN`, else the file that a resource manager of this user made, else derived from
+ * the tenant's credential.
+ */
 function tokenFor(file: string | undefined, env: Environment): string | undefined {
-  if (file !== undefined) return readSecretFile(file, 'HTTP token').trim();
-  if (env['RFAAS_HTTP_TOKEN']) return env['RFAAS_HTTP_TOKEN'];
+  if (file !== undefined) {
+    return readSecretFile(file, 'HTTP token').trim();
+  }
+  if (env['RFAAS_HTTP_TOKEN']) {
+    return env['RFAAS_HTTP_TOKEN'];
+  }
   const path = env['RFAAS_HTTP_TOKEN_FILE'] || join(stateDirectory(env), 'http.token');
-  return existsSync(path) ? readSecretFile(path, 'HTTP token').trim() : undefined;
+  return existsSync(path) ? readSecretFile(path, 'HTTP token').trim() : tenantToken(env);
 }
 
-function addressOf(baseUrl: string, path: string): string {
+function tenantToken(env: Environment): string | undefined {
+  const tenant = environmentTenant(env);
+  const isNamed = Boolean(env['RFAAS_CREDENTIAL'] || env['RFAAS_CREDENTIAL_FILE']);
+  return isNamed || existsSync(defaultKeyFile(env, { tenant }))
+    ? tenantHttpToken(environmentCredential(env, tenant, undefined), tenant)
+    : undefined;
+}
+
+function addressOf(baseUrl: string | undefined, path: string): string {
+  if (baseUrl === undefined || baseUrl === '') {
+    throw new RfaasError('RFAAS_ERR_USAGE', 'no resource manager named: give --url or set RFAAS_HTTP_URL');
+  }
   try {
     return new URL(path, baseUrl.endsWith('/') ? baseUrl : `${baseUrl}/`).href;
   } catch (error) {
@@ -62,7 +127,7 @@ function addressOf(baseUrl: string, path: string): string {
   }
 }
 
-async function bodyOf(response: Response): Promise<unknown> {
+async function jsonOf(response: Response): Promise<unknown> {
   const text = await response.text();
   try {
     return JSON.parse(text) as unknown;
@@ -83,10 +148,9 @@ function refusal(address: string, status: number, body: unknown, hasToken: boole
   });
 }
 
-/** The manager's error body, `{ "error": { "code", "message" } }` or the same without the outer object. */
+/** The manager's error body, `{ "error": { "code", "message" } }`. */
 function errorOf(body: unknown): { readonly code: RfaasErrorCode; readonly message: string } {
-  const outer = isRecord(body) ? body : {};
-  const inner = isRecord(outer['error']) ? outer['error'] : outer;
+  const inner = isRecord(body) && isRecord(body['error']) ? body['error'] : {};
   const code =
     typeof inner['code'] === 'string' && inner['code'] in rfaasErrors ? inner['code'] : 'RFAAS_ERR_INTERNAL';
   const message = typeof inner['message'] === 'string' ? inner['message'] : 'no reason given';
