@@ -7,6 +7,7 @@ import { addHealthRoutes } from './routes/health-routes.ts';
 import { addLeaseRoutes } from './routes/lease-routes.ts';
 import { addMetricsRoutes } from './routes/metrics-routes.ts';
 import { addNodeRoutes } from './routes/node-routes.ts';
+import { addPageRoutes } from './routes/page-routes.ts';
 import type { RouteOptions } from './routes/route-options.ts';
 import { addTenantRoutes } from './routes/tenant-routes.ts';
 import { addUsageRoutes } from './routes/usage-routes.ts';
@@ -31,6 +32,7 @@ export async function createApi(options: ApiOptions): Promise<HttpApp> {
   addUsageRoutes(app, options);
   addHealthRoutes(app, options);
   addMetricsRoutes(app, options);
+  addPageRoutes(app);
   await app.ready();
   return app;
 }

@@ -1,3 +1,4 @@
+import { httpRoles } from '@rfaas/core/http';
 import { z } from 'zod';
 import { everyRole } from '../guard.ts';
 import type { HttpApp } from '../http-app.ts';
@@ -15,7 +16,9 @@ const health = z.object({
 
 const readiness = z.object({ ready: z.boolean(), reason: z.string().nullable() });
 
-/** `GET /health`: the process lives. `GET /ready`: it can grant leases; 503 if it cannot. */
+const whoami = z.object({ role: z.enum(httpRoles), name: z.string() });
+
+/** `GET /health`: the process lives. `GET /ready`: it can grant leases; 503 if it cannot. `GET /whoami`: whose token it is. */
 export function addHealthRoutes(app: HttpApp, { console, version, unready }: RouteOptions): void {
   const tags = ['health'];
   app.get(
@@ -36,6 +39,14 @@ export function addHealthRoutes(app: HttpApp, { console, version, unready }: Rou
         uptimeSeconds: Math.floor(process.uptime()),
       };
     },
+  );
+  app.get(
+    '/whoami',
+    {
+      config: { roles: everyRole },
+      schema: { tags, summary: 'Whose token this is', response: { 200: whoami } },
+    },
+    async ({ caller }) => caller,
   );
   app.get(
     '/ready',
