@@ -1,6 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from '@rfaas/client';
-import { formatTransportUrl, parseTransportUrl } from '@rfaas/rdmalib';
+import {
+  createCompletionBatch,
+  formatTransportUrl,
+  openTransport,
+  parseTransportUrl,
+  type CompletionQueue,
+  type Endpoint,
+  type EndpointOptions,
+  type LocalSegment,
+  type ProtectionDomain,
+  type RemoteTarget,
+  type Transport,
+} from '@rfaas/rdmalib';
 import { readFileSync } from 'node:fs';
 
 import { compileFunctionLibrary, type CompiledLibrary } from '../../../support/compile-function-library.ts';
@@ -37,6 +49,55 @@ function packets(netdev: string): number {
 
 function bytes(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => (index * 7) & 0xff);
+}
+
+/** What is sent from the first device gets lost meanwhile, whatever the run asked for. */
+async function withoutCable(body: () => Promise<void>): Promise<void> {
+  const before = run('tc', 'qdisc', 'show', 'dev', 'eth-a', 'root');
+  const parameters = /limit \d+ (.*)$/.exec(before.trim())?.[1]?.split(/\s+/);
+  const replace = (...words: readonly string[]): unknown =>
+    run('tc', 'qdisc', 'replace', 'dev', 'eth-a', 'root', 'netem', ...words);
+  replace('loss', '100%');
+  try {
+    await body();
+  } finally {
+    if (parameters === undefined) run('tc', 'qdisc', 'delete', 'dev', 'eth-a', 'root');
+    else replace(...parameters);
+  }
+}
+
+interface ConnectedPair {
+  readonly endpoint: Endpoint;
+  readonly queue: CompletionQueue;
+  readonly segment: LocalSegment;
+  readonly target: RemoteTarget;
+}
+
+/** An endpoint of `near`, connected to one of `far`, with memory on both sides. */
+async function connectedPair(near: Transport, far: Transport): Promise<ConnectedPair> {
+  const [nearDomain, farDomain] = [near.openProtectionDomain(), far.openProtectionDomain()];
+  const optionsOf = (domain: ProtectionDomain): EndpointOptions => {
+    const queue = domain.createCompletionQueue({ depth: 64 });
+    return { sendCompletions: queue, receiveCompletions: queue, sendQueueDepth: 4, receiveQueueDepth: 4 };
+  };
+  const listener = await farDomain.listen({ host: '', port: 0 });
+  const nearOptions = optionsOf(nearDomain);
+  const endpoint = nearDomain.createEndpoint(nearOptions);
+  const connected = endpoint.connect(listener.address);
+  for await (const request of listener.requests()) {
+    await request.accept(request.createEndpoint(optionsOf(farDomain)));
+    break;
+  }
+  await connected;
+  const region = nearDomain.allocateMemory({ byteLength: 64, access: ['local-write'] });
+  const remote = farDomain.allocateMemory({ byteLength: 64, access: ['local-write', 'remote-write'] });
+  const target = endpoint.resolveRemote(remote.remote);
+  return {
+    endpoint,
+    queue: nearOptions.sendCompletions,
+    segment: { region, offset: 0, byteLength: 64 },
+    target,
+  };
 }
 
 describe('packets that are delayed and lost', () => {
@@ -82,22 +143,38 @@ describe('packets that are delayed and lost', () => {
 });
 
 describe('when nothing comes through any more', () => {
+  test('a request is sent again for a while, and then its completion and the end of the connection say why', async () => {
+    await using near = openTransport(`verbs://?device=${ours}`);
+    await using far = openTransport(`verbs://?device=${theirs}`);
+    const { endpoint, queue, segment, target } = await connectedPair(near, far);
+    await withoutCable(async () => {
+      endpoint.postWrite(segment, target, 0, { wrId: 6 });
+      const batch = createCompletionBatch(1);
+      while (queue.poll(batch) === 0) await queue.readable({ signal: AbortSignal.timeout(30_000) });
+      expect(batch.at(0)).toMatchObject({ wrId: 6, status: 'retry-exceeded' });
+      expect(await endpoint.disconnected).toMatchObject({
+        kind: 'failed',
+        error: {
+          message: expect.stringMatching(
+            /write 6 to 10\.77\.0\.2 port \d+ failed: the peer does not answer.*retry/,
+          ),
+        },
+      });
+    });
+  });
+
   test('what is in flight ends with an error that says so, and afterwards all works again', async () => {
-    const netem = run('tc', 'qdisc', 'show', 'dev', 'eth-a').trim();
     await using client = connect();
     const lease = await client.lease({ cores: 1 });
     const executor = await lease.allocate({ library: library.path }, { hotTimeout: 0 });
-    run('tc', 'qdisc', 'replace', 'dev', 'eth-a', 'root', 'netem', 'loss', '100%');
-    try {
+    await withoutCable(async () => {
       await expect(executor.invoke('echo', Uint8Array.of(1))).rejects.toMatchObject({
         code: 'RFAAS_ERR_EXECUTOR_LOST',
       });
       expect(await executor.ended).toMatchObject({ code: 'RFAAS_ERR_EXECUTOR_LOST' });
-    } finally {
-      const parameters =
-        /netem (?:\S+: )?root refcnt \d+ limit \d+ (.*)$/.exec(netem)?.[1]?.split(/\s+/) ?? [];
-      run('tc', 'qdisc', 'replace', 'dev', 'eth-a', 'root', 'netem', ...parameters);
-    }
+    });
+    await client.close();
+    await cluster.node('node-0').logged('"reason":"client-gone"', 100_000);
     await using again = connect();
     await using newLease = await again.lease({ cores: 2 });
     await using executorAgain = await newLease.allocate({ library: library.path }, { hotTimeout: 0 });

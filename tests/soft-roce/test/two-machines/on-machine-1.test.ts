@@ -36,23 +36,23 @@ test('functions of another machine are invoked', async () => {
   expect(await executor.invoke('later', Uint8Array.of(1, 2))).toEqual(Uint8Array.of(1, 2));
 });
 
-test('a cable that is cut is noticed on both sides, and the node serves again when it is back', async () => {
+test('a cable that is cut loses the executor, and the node serves again when it is mended', async () => {
   const client = connect();
   const lease = await client.lease({ cores: 1 });
   const executor = await lease.allocate({ library: library.path }, { hotTimeout: 0 });
   run('tc', 'qdisc', 'replace', 'dev', 'eth-a', 'root', 'netem', 'loss', '100%');
-  leaveNote('cable-cut', true);
   try {
     await expect(executor.invoke('echo', Uint8Array.of(1))).rejects.toMatchObject({
       code: 'RFAAS_ERR_EXECUTOR_LOST',
     });
-    await awaitNote('client-gone', 60_000);
   } finally {
     run('tc', 'qdisc', 'delete', 'dev', 'eth-a', 'root');
   }
   await client.close();
+  leaveNote('cable-mended', true);
+  await awaitNote('client-gone', 150_000);
   await using again = connect();
   await using newLease = await again.lease({ cores: 1 });
   await using executorAgain = await newLease.allocate({ library: library.path }, { hotTimeout: 0 });
   expect(await executorAgain.invoke('echo', Uint8Array.of(5))).toEqual(Uint8Array.of(5));
-});
+}, 200_000);
