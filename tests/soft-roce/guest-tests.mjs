@@ -51,6 +51,7 @@ const PARTS = {
 };
 
 process.env.RFAAS_REQUIRE_TRANSPORTS = 'verbs';
+process.env.RFAAS_TEST_PATIENCE ??= '4';
 process.env.RFAAS_TEST_TRANSPORT ??= `verbs://${addresses.split(',')[0]}:0`;
 
 const total = noTests();

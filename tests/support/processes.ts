@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 
+import { patience } from './patience.ts';
+
 /** Whether a process runs; one that has ended and was not waited for yet does not. */
 export function isRunning(pid: number): boolean {
   try {
@@ -14,11 +16,11 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** Resolves once `condition` holds. Rejects after `timeoutMs`, naming `what`. */
+/** Resolves once `condition` holds. Rejects after `timeoutMs` (times the patience), naming `what`. */
 export async function until(what: string, condition: () => boolean, timeoutMs = 15_000): Promise<void> {
-  const end = performance.now() + timeoutMs;
+  const end = performance.now() + timeoutMs * patience;
   while (!condition()) {
-    if (performance.now() > end) throw new Error(`not after ${timeoutMs} ms: ${what}`);
+    if (performance.now() > end) throw new Error(`not after ${timeoutMs * patience} ms: ${what}`);
     await new Promise<void>((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -4,6 +4,8 @@ import type { Readable, Writable } from 'node:stream';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+import { patience } from './patience.ts';
+
 /** What a server says on standard output once it serves. */
 export interface ReadyLine {
   readonly ready: true;
@@ -23,15 +25,13 @@ export interface ServerExit {
 export interface SpawnOptions {
   readonly arguments?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** How long it may take to get ready. Default 20000, in the emulated Soft-RoCE machine six times that. */
+  /** How long it may take to get ready. Default 20000. */
   readonly timeoutMs?: number;
 }
 
 type ServerProcess = ChildProcessByStdio<Writable, Readable, Readable>;
 
-const STOP_TIMEOUT_MS = 10_000;
-/** Loading a server's modules is most of it; an emulated processor is some ten times slower at that. */
-const READY_TIMEOUT_MS = process.env['SOFT_ROCE_MODE'] === undefined ? 20_000 : 120_000;
+const STOP_TIMEOUT_MS = 10_000 * patience;
 
 /** A server of the built packages, running as a process of its own. */
 export class SpawnedServer implements AsyncDisposable {
@@ -62,7 +62,7 @@ export class SpawnedServer implements AsyncDisposable {
 
   /** Resolves once the log has a line with this text. Rejects when the server ends, or takes too long. */
   async logged(text: string, timeoutMs = 20_000): Promise<void> {
-    const giveUp = AbortSignal.timeout(timeoutMs);
+    const giveUp = AbortSignal.timeout(timeoutMs * patience);
     const ended = this.exited.then(() => {
       throw new Error(`ended without logging "${text}":\n${this.log}`);
     });
@@ -129,7 +129,7 @@ export async function spawnServer(
     child.once('close', (code, signal) => resolve({ code, signal }));
   });
   try {
-    const ready = await readyLine(child, exited, options.timeoutMs ?? READY_TIMEOUT_MS);
+    const ready = await readyLine(child, exited, (options.timeoutMs ?? 20_000) * patience);
     return new SpawnedServer(child, ready, exited, errors);
   } catch (error) {
     child.kill('SIGKILL');
