@@ -1,6 +1,7 @@
 import { RfaasError } from '@rfaas/core';
 import {
   createCompletionBatch,
+  statusText,
   tendMessageChannels,
   type CompletionQueue,
   type Endpoint,
@@ -217,7 +218,9 @@ export class ExecutorThread implements SchedulableThread {
       const isRequest = opcode === OPCODE_WRITE;
       if (isRequest && own) this.#request.countSpareReceive();
       const isFailedRequest = isRequest && status !== STATUS_FLUSHED;
-      this.#lose(isFailedRequest ? `a request to it failed (status ${status})` : 'its connection was closed');
+      this.#lose(
+        isFailedRequest ? `a request to it failed (${statusText(status ?? 0)})` : 'its connection was closed',
+      );
     }
   }
 

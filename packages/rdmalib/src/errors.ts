@@ -114,21 +114,22 @@ export class WorkFailedError extends RdmaError {
     const provider = providerError === 0 ? '' : `, provider error ${providerError}`;
     super(
       'RDMA_ERR_WORK_FAILED',
-      `${opcode} request ${wrId} on endpoint ${endpointId} completed with ${status}${provider}: ${advice[status]}`,
+      `${opcode} request ${wrId} on endpoint ${endpointId} completed with ${status}${provider}: ${statusAdvice[status]}`,
       { operation: opcode },
     );
     this.completion = completion;
   }
 }
 
-const advice = {
+/** What each status of a completion means, and what to do. */
+export const statusAdvice = {
   success: 'nothing is wrong',
   'local-length-error': 'the payload is longer than the receive that it met; post larger receives',
   'local-protection-error': 'a segment lies outside its region or the region lacks the access',
   'remote-access-error': 'the range lies outside the remote memory, or its owner did not grant this access',
   'remote-operation-error': 'the remote side could not do it',
   'receiver-not-ready': 'the peer has no receive posted; it must post receives before the request is sent',
-  'retry-exceeded': 'the peer does not answer',
+  'retry-exceeded': 'the peer does not answer; its process or host is gone, or the network between is',
   flushed: 'the endpoint was disconnected before the request ran',
   'other-error': 'see the provider error',
 } as const satisfies Record<WorkCompletion['status'], string>;

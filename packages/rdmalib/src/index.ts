@@ -51,6 +51,7 @@ export type {
   ReadableOptions,
 } from './transport/completion-queue.ts';
 export { requireSuccess } from './transport/work-completion.ts';
+export { statusText } from './native/status-text.ts';
 export type {
   WorkCompletion,
   WorkCompletionBatch,

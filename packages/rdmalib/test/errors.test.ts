@@ -6,6 +6,7 @@ import {
   QueueFullError,
   RdmaError,
   requireSuccess,
+  statusText,
   UnsupportedOperationError,
   WorkFailedError,
   type WorkCompletion,
@@ -79,4 +80,9 @@ describe('errors', () => {
     expect(nativeError(-95, 'x', {})).toBeInstanceOf(UnsupportedOperationError);
     expect(nativeError(-110, '', { operation: 'shim_x' })).toMatchObject({ code: 'RDMA_ERR_TIMEOUT' });
   });
+});
+
+test('a status word is told by its name and what it means', () => {
+  expect(statusText(6)).toMatch(/^retry-exceeded: the peer does not answer/);
+  expect(statusText(99)).toBe('unknown status 99');
 });

@@ -1,4 +1,5 @@
 import { RfaasError } from '@rfaas/core/wire';
+import { statusText } from '@rfaas/rdmalib';
 import type { UsageReporter } from '../accounting/usage-reporter.ts';
 import type { JavaScriptFunction } from '../functions/function-library.ts';
 import type { ServeContext } from '../native/serve-context.ts';
@@ -220,6 +221,6 @@ function loopEnd(result: number, failure: number): LoopEnd {
     return 'disconnected';
   }
   const reason =
-    result === serveResult.failed ? `a reply failed with transport status ${failure}` : `errno ${-result}`;
+    result === serveResult.failed ? `a reply failed, ${statusText(failure)}` : `errno ${-result}`;
   throw new RfaasError('RFAAS_ERR_INTERNAL', `the invocation loop cannot go on: ${reason}`);
 }

@@ -179,5 +179,5 @@ describe('when nothing comes through any more', () => {
     await using newLease = await again.lease({ cores: 2 });
     await using executorAgain = await newLease.allocate({ library: library.path }, { hotTimeout: 0 });
     expect(await executorAgain.invoke('echo', Uint8Array.of(5))).toEqual(Uint8Array.of(5));
-  });
+  }, 240_000);
 });
