@@ -1,4 +1,5 @@
 import { expect, jest, test } from '@jest/globals';
+import { listDevices } from '@rfaas/rdmalib';
 import { execFile } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -29,15 +30,27 @@ test('distributed counter', async () => {
   expect(listener).toEqual(['2100']);
 });
 
-test("the README's example prints what it says", async () => {
+/** Runs a program that the README shows; returns what it printed. */
+async function runReadme(language: string): Promise<string> {
   const readme = await readFile(join(rdmalib, 'README.md'), 'utf8');
-  const [, code = ''] = /```js\n(.*?)```/s.exec(readme) ?? [];
+  const [, code = ''] = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(readme) ?? [];
+  expect(code).not.toBe('');
   const program = join(rdmalib, `.readme-example-${process.pid}.mjs`);
   await writeFile(program, code);
   try {
     const { stdout } = await run(process.execPath, [program]);
-    expect(stdout).toBe('1.5 1.5 1.5 1.5\n');
+    return stdout;
   } finally {
     await rm(program);
   }
+}
+
+test("the README's example prints what it says", async () => {
+  expect(await runReadme('js')).toBe('1.5 1.5 1.5 1.5\n');
+});
+
+test("the README's list of devices names one, or says what to do", async () => {
+  const devices = listDevices();
+  const printed = await runReadme('js devices');
+  expect(printed).toContain(devices[0]?.name ?? 'modprobe');
 });

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { registryObstacle, startRegistry, type LocalRegistry } from './local-registry.ts';
-import { UserMachine } from './user-machine.ts';
+import { UserMachine, type RunningProgram } from './user-machine.ts';
 
 /** Packing, publishing and installing some hundred packages: minutes on a slow network, seconds on a good one. */
 const INSTALL_TIMEOUT_MS = 180_000;
@@ -38,6 +38,11 @@ function withoutUsing(program: string): string {
   const names = [...program.matchAll(/await using (\w+)/g)].map((match) => match[1]);
   const disposals = names.reverse().map((name) => `await ${name}[Symbol.asyncDispose]();`);
   return `${program.replaceAll('await using', 'const')}${disposals.join('\n')}\n`;
+}
+
+/** What a server says when it is ready. */
+function readyFacts({ line }: RunningProgram): Record<string, unknown> {
+  return JSON.parse(line) as Record<string, unknown>;
 }
 
 /** Packs every package of the checkout, as a release does. */
@@ -83,7 +88,7 @@ describeOrSkip(`packages installed from a registry${obstacle === undefined ? '' 
     await machine?.[Symbol.asyncDispose]();
     await registry?.[Symbol.asyncDispose]();
     if (packed !== undefined) rmSync(packed, { recursive: true, force: true });
-  });
+  }, INSTALL_TIMEOUT_MS);
 
   test('no compiler can be found on the machine that installs', () => {
     for (const program of ['cc', 'gcc', 'make']) {
@@ -107,7 +112,7 @@ describeOrSkip(`packages installed from a registry${obstacle === undefined ? '' 
 
     const parameters = ['rfaas-executor-manager', '-c', configuration, '--skip-resource-manager'];
     const manager = await machine.start(managers, 'npx', parameters);
-    const run = machine.run(client, 'node', ['program.js', String(manager.ready['url']), key]);
+    const run = machine.run(client, 'node', ['program.js', String(readyFacts(manager)['url']), key]);
     expect(run).toEqual({ status: 0, output: 'reply: HELLO\n' });
     await manager.stop();
   }, 60_000);
@@ -118,7 +123,7 @@ describeOrSkip(`packages installed from a registry${obstacle === undefined ? '' 
     const configuration = join(managers, 'resource_manager.json');
     writeFileSync(configuration, JSON.stringify({ config: { transport: 'shm://0', cluster_key_file: key } }));
     const manager = await machine.start(managers, 'npx', ['rfaas-resource-manager', '-c', configuration]);
-    expect(manager.ready['program']).toBe('rfaas-resource-manager');
+    expect(readyFacts(manager)['program']).toBe('rfaas-resource-manager');
     await manager.stop();
   }, 60_000);
 
@@ -126,6 +131,52 @@ describeOrSkip(`packages installed from a registry${obstacle === undefined ? '' 
     const run = machine.run(client, 'npx', ['rfaas', '--help']);
     expect(run.status).toBe(0);
     expect(run.output).toContain('Usage: rfaas');
+  });
+
+  describe('@rfaas/rdmalib alone', () => {
+    let folder: string;
+
+    beforeAll(() => {
+      folder = machine.makeFolder('rdmalib-alone');
+      expect(machine.run(folder, 'npm', ['install', '@rfaas/rdmalib'])).toMatchObject({ status: 0 });
+      cpSync(join(folder, 'node_modules', '@rfaas', 'rdmalib', 'examples'), folder, { recursive: true });
+    }, INSTALL_TIMEOUT_MS);
+
+    /** Runs both sides of an example in the folder that was empty; returns what each printed. */
+    async function play(example: string, listening: string[], connecting: string[]): Promise<string[][]> {
+      const listener = await machine.start(folder, 'node', [example, 'listen', 'shm://0', ...listening]);
+      const connected = machine.run(folder, 'node', [example, 'connect', listener.line, ...connecting]);
+      expect({ ...connected, listener: await listener.ended }).toMatchObject({ status: 0, listener: 0 });
+      return [[...listener.printed], connected.output.trimEnd().split('\n')];
+    }
+
+    test('brings nothing else of the project but the native libraries', () => {
+      const installed = readdirSync(join(folder, 'node_modules', '@rfaas'));
+      expect(installed.sort()).toEqual([nativePackage.replace('@rfaas/', ''), 'rdmalib']);
+    });
+
+    test('runs its ping-pong', async () => {
+      const [, client] = await play('ping-pong.mjs', [], ['1000']);
+      expect(client).toEqual([expect.stringMatching(/^1000 round trips of 64 bytes over shm: p50 \d+ ns/)]);
+    });
+
+    test('runs its remote write', async () => {
+      expect(await play('remote-write.mjs', [], ['into your memory'])).toEqual([
+        ['into your memory'],
+        ['16 bytes written'],
+      ]);
+    });
+
+    test('runs its distributed counter', async () => {
+      const [listener] = await play('distributed-counter.mjs', ['1'], ['1000']);
+      expect(listener).toEqual(['1000']);
+    });
+
+    test('says what is missing where there is no RDMA', () => {
+      const run = machine.run(folder, 'node', ['ping-pong.mjs', 'listen', 'verbs://?device=nonesuch']);
+      expect(run.status).toBe(1);
+      expect(run.output).toMatch(/no RDMA device|modprobe|apt-get install/);
+    });
   });
 
   test('without the platform package the error says where it looked, and building from source mends it', () => {

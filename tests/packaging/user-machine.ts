@@ -17,9 +17,13 @@ export interface CommandResult {
   readonly output: string;
 }
 
-/** A program that printed its ready line. */
+/** A program that printed a first line. */
 export interface RunningProgram {
-  readonly ready: Readonly<Record<string, unknown>>;
+  readonly line: string;
+  /** What it has printed after that. */
+  readonly printed: readonly string[];
+  /** Resolves with its exit status once the program and npx in front of it have ended. */
+  readonly ended: Promise<number | null>;
   /** Asks it to end with SIGTERM and waits until the program and npx in front of it have ended. */
   stop(): Promise<void>;
 }
@@ -77,7 +81,7 @@ export class UserMachine implements AsyncDisposable {
   }
 
   /**
-   * Starts a server and waits for its ready line.
+   * Starts a program and waits for its first line: a server's ready line.
    *
    * @throws Error with what it printed if it ends first or takes too long
    */
@@ -90,22 +94,28 @@ export class UserMachine implements AsyncDisposable {
     });
     this.#running.add(child);
     // Closed once nobody has its output open any more: not npx, not the program behind it.
-    const exited = once(child, 'close').then(() => this.#running.delete(child));
+    const ended = once(child, 'close').then(([status]) => {
+      this.#running.delete(child);
+      return status as number | null;
+    });
     let complaints = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       complaints += text;
     });
-    const line = once(createInterface({ input: child.stdout }), 'line', {
-      signal: AbortSignal.timeout(READY_TIMEOUT_MS),
-    });
-    const started = (await Promise.race([line, exited])) as [string] | boolean;
-    if (typeof started === 'boolean')
+    const printed: string[] = [];
+    const lines = createInterface({ input: child.stdout });
+    const first = once(lines, 'line', { signal: AbortSignal.timeout(READY_TIMEOUT_MS) });
+    const started = (await Promise.race([first, ended.then(() => undefined)])) as [string] | undefined;
+    if (started === undefined)
       throw new Error(`${command} ${parameters.join(' ')} ended early:\n${complaints}`);
+    lines.on('line', (line) => printed.push(line));
     return {
-      ready: JSON.parse(started[0]) as Record<string, unknown>,
+      line: started[0],
+      printed,
+      ended,
       async stop() {
         signalGroup(child, 'SIGTERM');
-        await exited;
+        await ended;
       },
     };
   }
