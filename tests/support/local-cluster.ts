@@ -12,6 +12,8 @@ export interface NodeSettings {
   readonly memory?: number;
   /** Further keys of `config` in executor_manager.json. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Further words of its command line. */
+  readonly words?: readonly string[];
   /** Keys of `executor` in executor_manager.json. */
   readonly executor?: Readonly<Record<string, unknown>>;
 }
@@ -114,7 +116,7 @@ export class LocalCluster implements AsyncDisposable {
   /** Starts a node; without a resource manager in this cluster, with `--skip-resource-manager`. */
   async startNode(
     name: string,
-    { cores = 2, memory = 4096, config, executor }: NodeSettings = {},
+    { cores = 2, memory = 4096, config, words = [], executor }: NodeSettings = {},
   ): Promise<SpawnedServer> {
     const path = await this.files.json(`${name}.json`, {
       config: {
@@ -129,7 +131,8 @@ export class LocalCluster implements AsyncDisposable {
       ...(executor === undefined ? {} : { executor }),
     });
     const skip = this.#resourceManager === undefined ? ['--skip-resource-manager'] : [];
-    return this.#remember(await spawnServer('rfaas-executor-manager', { arguments: ['-c', path, ...skip] }));
+    const parameters = ['-c', path, ...skip, ...words];
+    return this.#remember(await spawnServer('rfaas-executor-manager', { arguments: parameters }));
   }
 
   /** A client of the resource manager, as the cluster's tenant; without one, of the only node. */
