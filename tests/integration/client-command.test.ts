@@ -197,4 +197,4 @@ test('every command explains itself', async () => {
     expect(result).toMatchObject({ code: 0, errors: '' });
     expect(result.output).toContain(`Usage: rfaas ${command.join(' ')}`.trimEnd());
   }
-});
+}, 30_000);

@@ -135,12 +135,12 @@ describeOrSkip(`the web page${browserObstacle === undefined ? '' : `: ${browserO
   test('releases a lease by keyboard alone, after a question that Escape answers with no', async () => {
     await enter(operatorToken);
     const id = lease.id.slice(0, 12);
-    const button = page.getByRole('button', { name: `Release lease ${id} of alice` });
-    await button.waitFor();
+    const name = `Release lease ${id} of alice`;
+    await page.getByRole('button', { name }).waitFor();
     for (let presses = 0; presses < 40 && !(await isFocused()); presses += 1)
       await page.keyboard.press('Tab');
     async function isFocused(): Promise<boolean> {
-      return button.evaluate('(element) => element === document.activeElement');
+      return (await page.evaluate(`document.activeElement?.getAttribute('aria-label')`)) === name;
     }
     expect(await isFocused()).toBe(true);
     await page.keyboard.press('Enter');

@@ -6,11 +6,11 @@ import {
   RfaasError,
   rfaasErrors,
   stateDirectory,
+  tenantHttpToken,
   type Environment,
   type MainContext,
   type RfaasErrorCode,
 } from '@rfaas/core';
-import { tenantHttpToken } from '@rfaas/core/http';
 import { environmentCredential, environmentTenant } from '../client-environment.ts';
 
 const timeoutMs = 10_000;
