@@ -34,7 +34,12 @@ export class LocalCluster implements AsyncDisposable {
     const keyFile = await this.#writeKey('cluster.key', this.#clusterKey);
     const tokenFile = join(this.directory, 'http.token');
     return this.#start('@rfaas/resource-manager', 'resource_manager.json', {
-      config: { transport: 'shm://0', cluster_key_file: keyFile, http_token_file: tokenFile },
+      config: {
+        transport: 'shm://0',
+        cluster_key_file: keyFile,
+        http_token_file: tokenFile,
+        state_file: join(this.directory, 'state.db'),
+      },
     });
   }
 

@@ -88,7 +88,8 @@ describe('a resource manager that', () => {
     cluster.resourceManager.kill('SIGKILL');
     await cluster.resourceManager.exited;
     expect((await executor.invoke('who', new Uint8Array(0))).byteLength).toBe(1);
-    await expect(client.lease({ cores: 1 })).rejects.toMatchObject({ code: 'RFAAS_ERR_MANAGER_LOST' });
+    const refused = client.lease({ cores: 1, timeoutMs: 500 });
+    await expect(refused).rejects.toMatchObject({ code: 'RFAAS_ERR_MANAGER_LOST' });
     await executor.deallocate();
     await client.close();
   }, 30_000);

@@ -104,6 +104,9 @@ export class LocalCluster implements AsyncDisposable {
         transport: testTransport,
         cluster_key_file: await this.files.key('cluster.key', this.clusterKey),
         http_token_file: this.tokenFile,
+        state_file: this.files.path('state.db'),
+        // Tests wait for nobody who is gone, unless that is what they are about.
+        client_grace_ms: 0,
         ...config,
       },
     });
@@ -125,6 +128,7 @@ export class LocalCluster implements AsyncDisposable {
         node_key_file: await this.files.key(`${name}.key`, this.nodeKey(name)),
         cores: processors(cores),
         memory,
+        drain_grace_ms: 0,
         ...(this.#resourceManager === undefined ? {} : { resource_manager: this.#resourceManager.url }),
         ...config,
       },

@@ -3,7 +3,7 @@ import { formatTransportUrl, parseTransportUrl, throughDevice } from '@rfaas/rdm
 import { environmentCredential, environmentTenant } from './client-environment.ts';
 import { completeLeaseOptions } from './lease-options.ts';
 import { Lease } from './lease.ts';
-import type { LeaseOptions, LeaseProvider } from './lease-provider.ts';
+import type { LeaseListener, LeaseOptions, LeaseProvider } from './lease-provider.ts';
 import { loadNativeLoops, type NativeLoops } from './native-loops.ts';
 import { ResourceManagerProvider } from './resource-manager-provider.ts';
 import { SelfSignedProvider } from './self-signed-provider.ts';
@@ -13,8 +13,8 @@ const DEFAULT_PEER_TIMEOUT_MS = 15_000;
 
 /** How to connect to a resource manager. */
 export interface ConnectOptions {
-  /** Its transport URL, e.g. `shm://10000`. */
-  readonly resourceManager: string;
+  /** Its transport URL, e.g. `shm://10000`; of all resource managers of the cluster, where there are several. */
+  readonly resourceManager: string | readonly string[];
   /** RDMA device of this host to use. Default: the one on the way to the manager. */
   readonly device?: string | undefined;
   /** Who pays. Default `$RFAAS_TENANT`, else `default`. */
@@ -69,7 +69,8 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Connects to a resource manager and proves the tenant's credential.
+   * Connects to a resource manager and proves the tenant's credential. Several URLs, in an array or with commas between
+   * them, are those of one cluster: the one that serves is found, and found again when another takes over.
    *
    * Throws RfaasError: RFAAS_ERR_MANAGER_LOST when none is there, RFAAS_ERR_UNAUTHORISED for a wrong credential,
    * RFAAS_ERR_VERSION, RFAAS_ERR_CONFIGURATION for a credential that cannot be read, RFAAS_ERR_DEADLINE.
@@ -80,12 +81,19 @@ export class Client implements AsyncDisposable {
     const tenant = options.tenant ?? environmentTenant(environment);
     const credential =
       options.credential ?? environmentCredential(environment, tenant, options.credentialFile);
-    const { timeoutMs = 10_000, peerTimeoutMs = DEFAULT_PEER_TIMEOUT_MS, signal } = options;
-    const url = throughOwnDevice(options.resourceManager, options.device);
-    return new Client(
-      await ResourceManagerProvider.connect({ url, tenant, credential, timeoutMs, peerTimeoutMs, signal }),
-      peerTimeoutMs,
-    );
+    const {
+      resourceManager,
+      device,
+      timeoutMs = 10_000,
+      peerTimeoutMs = DEFAULT_PEER_TIMEOUT_MS,
+      signal,
+    } = options;
+    const urls = [resourceManager]
+      .flat()
+      .flatMap((url) => url.split(','))
+      .map((url) => throughOwnDevice(url, device));
+    const link = { urls, tenant, credential, timeoutMs, peerTimeoutMs, signal };
+    return new Client(await ResourceManagerProvider.connect(link), peerTimeoutMs);
   }
 
   /**
@@ -106,18 +114,25 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Asks for cores.
+   * Asks for cores. With `queue` the request waits for its turn where there are none.
    *
-   * Throws RfaasError: RFAAS_ERR_NO_CAPACITY, RFAAS_ERR_NODE_UNKNOWN, RFAAS_ERR_USAGE for what cannot be leased,
+   * Throws RfaasError: RFAAS_ERR_NO_CAPACITY, RFAAS_ERR_QUOTA, RFAAS_ERR_NODE_UNKNOWN, RFAAS_ERR_USAGE for what cannot be leased,
    * RFAAS_ERR_MANAGER_LOST, RFAAS_ERR_DEADLINE, RFAAS_ERR_ABORTED.
    */
   async lease(options: LeaseOptions): Promise<Lease> {
     this.#requireOpen();
-    const listener = { leaseWarning: (expiry: number) => options.onExpiryWarning?.(new Date(expiry)) };
-    const { grant, session } = await this.#provider.grant(completeLeaseOptions(options), listener);
-    const lease = new Lease({
-      grant,
+    const complete = completeLeaseOptions(options);
+    const listener: LeaseListener = {
+      leaseWarning: (expiry, reason) => options.onExpiryWarning?.(new Date(expiry), reason),
+      leaseChanged: (granted) => lease.changed(granted),
+      leaseLost: (error) => lease.lost(error),
+    };
+    const { lease: granted, session } = await this.#provider.grant(complete, listener);
+    const lease: Lease = new Lease({
+      granted,
       session,
+      durationMs: complete.durationMs,
+      renew: complete.renew,
       provider: this.#provider,
       listener,
       peerTimeoutMs: this.#peerTimeoutMs,

@@ -42,7 +42,17 @@ export interface ControlConnectionOptions {
   readonly onNotification: (message: Message) => void;
 }
 
+/** How a request may be limited. */
+export interface RequestOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Takes a message that comes in front of the answer; false for the answer itself. */
+  readonly takePart?: (message: Message) => boolean;
+}
+
 interface Waiting {
+  /** Takes a message that comes in front of the answer; false for the answer itself. */
+  readonly takePart: (message: Message) => boolean;
   readonly resolve: (message: Message) => void;
   readonly reject: (error: RfaasError) => void;
 }
@@ -91,11 +101,11 @@ export class ControlConnection implements AsyncDisposable {
     }
   }
 
-  /** Sends a request and waits for its answer of one of `kinds`; a refusal throws the manager's error. */
+  /** Sends a request and waits for its answer; a refusal throws the manager's error. */
   async request<K extends MessageKind>(
     message: OutgoingMessage,
     kind: K,
-    options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+    options: RequestOptions,
   ): Promise<MessageOf<K>> {
     if (this.#end !== undefined) throw this.#end;
     using limit = timeLimit(
@@ -105,8 +115,9 @@ export class ControlConnection implements AsyncDisposable {
     );
     this.#correlation += 1;
     const correlation = this.#correlation;
+    const { takePart = () => false } = options;
     const answer = new Promise<Message>((resolve, reject) =>
-      this.#waiting.set(correlation, { resolve, reject }),
+      this.#waiting.set(correlation, { takePart, resolve, reject }),
     );
     try {
       await this.send(message, correlation);
@@ -154,6 +165,7 @@ export class ControlConnection implements AsyncDisposable {
   #take(message: Message): void {
     const waiting = this.#waiting.get(message.correlation);
     if (waiting !== undefined) {
+      if (waiting.takePart(message)) return;
       waiting.resolve(message);
     }
     if (waiting === undefined || message.kind === 'allocation-ended') {

@@ -1,4 +1,4 @@
-import type { RfaasError, Allocate, AllocationEnded, Message } from '@rfaas/core';
+import type { RfaasError, Allocate, AllocationEnded, LeaseWarningReason, Message } from '@rfaas/core';
 import { ControlConnection } from './control-connection.ts';
 
 /** What a client needs to use a lease at its node. */
@@ -9,6 +9,9 @@ export interface LeaseGrant {
   readonly url: string;
   readonly cores: number;
   readonly memoryMiB: number;
+  readonly gpus?: number;
+  /** The start of the executor manager that it is for, where this client signed it itself. */
+  readonly incarnation?: bigint;
   /** Milliseconds since 1970. */
   readonly expiry: number;
   readonly token: Uint8Array;
@@ -37,8 +40,8 @@ export interface ConnectSessionOptions {
 
 /** What the session tells its owner unasked. */
 export interface SessionListener {
-  /** The lease ends soon. */
-  leaseWarning(expiry: number): void;
+  /** The lease ends soon on a node. */
+  leaseWarning(expiry: number, reason: LeaseWarningReason): void;
 }
 
 /** A client's connection to one executor manager under one lease. */
@@ -100,6 +103,11 @@ export class ExecutorManagerSession implements AsyncDisposable {
     void this.allocationEnd(allocationId).then(() => this.#endings.delete(allocationId));
   }
 
+  /** Shows the token of the renewed lease. */
+  async renew(token: Uint8Array, timeoutMs: number): Promise<void> {
+    await this.connection.request({ kind: 'renew-lease', token }, 'lease-renewed', { timeoutMs });
+  }
+
   /** Asks the manager to end an allocation; its end comes through {@link allocationEnd}. */
   async deallocate(allocationId: string): Promise<void> {
     await this.connection.send({ kind: 'deallocate', allocationId });
@@ -121,7 +129,7 @@ function notify(message: Message, endings: Map<string, Ending>, listener: Sessio
       endingOf(endings, message.allocationId).resolve({ kind: 'ended', message });
       break;
     case 'lease-warning':
-      listener.leaseWarning(message.expiry);
+      listener.leaseWarning(message.expiry, message.reason);
       break;
     default:
       // Answers that came after their request was given up.

@@ -6,7 +6,9 @@
 export { Client } from './client.ts';
 export type { ConnectOptions, DirectOptions } from './client.ts';
 export { Lease } from './lease.ts';
-export type { LeaseOptions } from './lease-provider.ts';
+export type { LeaseAllocateOptions } from './lease.ts';
+export type { LeaseOptions, QueueOptions, QueuePosition } from './lease-provider.ts';
+export { ExecutorGroup } from './executor-group.ts';
 export { Executor } from './executor.ts';
 export type { AllocateOptions } from './allocate-options.ts';
 export { ExecutorFunction } from './executor-function.ts';

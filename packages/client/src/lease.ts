@@ -1,87 +1,144 @@
 import { RfaasError, type Usage } from '@rfaas/core';
-import { completeAllocateOptions, type AllocateOptions } from './allocate-options.ts';
-import { allocateExecutor, giveUp, type Allocation } from './allocation.ts';
-import { ExecutorManagerSession, type LeaseGrant, type SessionListener } from './executor-manager-session.ts';
-import { Executor } from './executor.ts';
+import type { AllocateOptions } from './allocate-options.ts';
+import type { ExecutorManagerSession } from './executor-manager-session.ts';
+import { ExecutorGroup } from './executor-group.ts';
+import type { Executor } from './executor.ts';
 import { readFunctionPackage, type FunctionSource } from './functions/function-package.ts';
-import type { LeaseProvider } from './lease-provider.ts';
+import { LeaseNode } from './lease-node.ts';
+import type { GrantedLease, LeaseListener, LeaseProvider } from './lease-provider.ts';
+import { LeaseRenewal } from './lease-renewal.ts';
 import type { NativeLoops } from './native-loops.ts';
 
 /** What a lease is made of. */
 export interface LeaseParts {
-  readonly grant: LeaseGrant;
+  readonly granted: GrantedLease;
   /** The connection to its node, if there is one already. */
   readonly session: ExecutorManagerSession | undefined;
   readonly provider: LeaseProvider;
-  readonly listener: SessionListener;
+  readonly listener: LeaseListener;
   /** A manager or an executor on another host of which nothing is heard for this long is lost. */
   readonly peerTimeoutMs: number;
   readonly loadLoops: () => NativeLoops;
+  /** For how long it is renewed. */
+  readonly durationMs: number;
+  /** Whether it is renewed by itself. */
+  readonly renew: boolean;
   /** Called once, when it was released. */
   readonly onReleased: (lease: Lease) => void;
 }
 
+/** How an executor of a lease shall be allocated, and on which of its nodes. */
+export interface LeaseAllocateOptions extends AllocateOptions {
+  /** Default: the first node of the lease with so many cores free. */
+  readonly node?: string | undefined;
+}
+
 /**
- * The right to cores and memory of one node for a while. Made by `client.lease`; give it back with {@link release} or
- * `await using`.
+ * The right to cores and memory of one or several nodes for a while. Made by `client.lease`; give it back with
+ * {@link release} or `await using`.
  */
 export class Lease implements AsyncDisposable {
   readonly id: string;
-  readonly node: string;
+  /** The names of its nodes. */
+  readonly nodes: readonly string[];
+  /** Of all its nodes. */
   readonly cores: number;
+  /** Of all its nodes. */
   readonly memoryMiB: number;
-  readonly expiry: Date;
   readonly #parts: LeaseParts;
-  readonly #executors = new Set<Executor>();
-  #session: Promise<ExecutorManagerSession> | undefined;
+  readonly #nodes: readonly LeaseNode[];
+  readonly #renewal: LeaseRenewal | undefined;
+  #granted: GrantedLease;
+  #lost: RfaasError | undefined;
   #release: Promise<Usage | undefined> | undefined;
 
   /** For `client.lease`. */
   constructor(parts: LeaseParts) {
+    const { granted, session, listener, peerTimeoutMs } = parts;
     this.#parts = parts;
-    const { leaseId, node, cores, memoryMiB, expiry } = parts.grant;
-    this.id = leaseId;
-    this.node = node;
-    this.cores = cores;
-    this.memoryMiB = memoryMiB;
-    this.expiry = new Date(expiry);
-    if (parts.session !== undefined) this.#adopt(Promise.resolve(parts.session));
+    this.#granted = granted;
+    this.id = granted.leaseId;
+    this.#nodes = granted.shares.map((share) => new LeaseNode(share, session, listener, peerTimeoutMs));
+    this.nodes = this.#nodes.map(({ name }) => name);
+    this.cores = this.#nodes.reduce((sum, { cores }) => sum + cores, 0);
+    this.memoryMiB = this.#nodes.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
+    if (parts.renew) {
+      this.#renewal = new LeaseRenewal(granted.expiry, {
+        isInUse: () => this.executors.length > 0,
+        renew: async () => (await this.renew()).getTime(),
+      });
+    }
+  }
+
+  /** The name of its node, of the first one where there are several. */
+  get node(): string {
+    return this.nodes[0]!;
+  }
+
+  /** When it ends unless it is renewed. */
+  get expiry(): Date {
+    return new Date(this.#granted.expiry);
+  }
+
+  /** Counts up with each renewal. */
+  get generation(): number {
+    return this.#granted.generation;
   }
 
   /** The executors that run under this lease. */
   get executors(): readonly Executor[] {
-    return [...this.#executors];
+    return this.#nodes.flatMap(({ executors }) => executors);
   }
 
   /**
    * Starts an executor with the functions of a library (`{ library }`) or a JavaScript module (`{ module }`) and waits
-   * until it is ready.
+   * until it is ready. It runs on one node: `cores` is at most what the lease has there, and that by default.
    *
    * Throws RfaasError: RFAAS_ERR_PACKAGE for a package that does not load, RFAAS_ERR_NO_CAPACITY for more cores than the
    * lease has left, RFAAS_ERR_LEASE_EXPIRED, RFAAS_ERR_ALLOCATION_FAILED, RFAAS_ERR_MANAGER_LOST, RFAAS_ERR_DEADLINE,
    * RFAAS_ERR_ABORTED.
    */
-  async allocate(source: FunctionSource, options: AllocateOptions = {}): Promise<Executor> {
+  async allocate(source: FunctionSource, options: LeaseAllocateOptions = {}): Promise<Executor> {
     this.#requireOpen();
-    const complete = completeAllocateOptions(options, this.cores);
+    const node = this.#nodeFor(options);
     const loops = this.#parts.loadLoops();
     const functionPackage = await readFunctionPackage(source);
-    const session = await this.#connect(complete);
     this.#requireOpen();
-    const { grant, peerTimeoutMs } = this.#parts;
-    const memoryMiB = Math.max(1, Math.floor((this.memoryMiB * complete.cores) / this.cores));
-    const allocation = await allocateExecutor({
-      grant,
-      session,
-      functionPackage,
-      options: complete,
-      memoryMiB,
-      peerTimeoutMs,
-    });
-    return this.#makeExecutor(session, allocation, loops, complete);
+    return node.allocate(functionPackage, options, loops);
   }
 
-  /** What the lease has used so far, as far as its node has reported. Undefined where no resource manager keeps the bill. */
+  /** As {@link allocate}, on every node of the lease: all of it or nothing. `cores` is for each node. */
+  async allocateAll(source: FunctionSource, options: AllocateOptions = {}): Promise<ExecutorGroup> {
+    this.#requireOpen();
+    const loops = this.#parts.loadLoops();
+    const functionPackage = await readFunctionPackage(source);
+    this.#requireOpen();
+    const results = await Promise.allSettled(
+      this.#nodes.map((node) => node.allocate(functionPackage, options, loops)),
+    );
+    const executors = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure !== undefined) {
+      await Promise.allSettled(executors.map((executor) => executor.deallocate()));
+      throw failure.reason;
+    }
+    return new ExecutorGroup(executors);
+  }
+
+  /**
+   * Has the lease end later: so many milliseconds from now, by default as many as it was asked for. While it has executors
+   * and `renew` was not false, this happens by itself. Returns the new expiry.
+   *
+   * Throws RfaasError: RFAAS_ERR_LEASE_TERMINATED, RFAAS_ERR_QUOTA, RFAAS_ERR_USAGE, RFAAS_ERR_MANAGER_LOST.
+   */
+  async renew(durationMs = this.#parts.durationMs): Promise<Date> {
+    this.#requireOpen();
+    const renewed = await this.#parts.provider.renew(this.#granted, durationMs);
+    await this.#adopt(renewed);
+    return this.expiry;
+  }
+
+  /** What the lease has used so far, as far as its nodes have reported. Undefined where no resource manager keeps the bill. */
   async usage(): Promise<Usage | undefined> {
     this.#requireOpen();
     return this.#parts.provider.usage(this.id);
@@ -97,52 +154,43 @@ export class Lease implements AsyncDisposable {
     await this.release();
   }
 
-  async #makeExecutor(
-    session: ExecutorManagerSession,
-    allocation: Allocation,
-    loops: NativeLoops,
-    options: ReturnType<typeof completeAllocateOptions>,
-  ): Promise<Executor> {
-    try {
-      const onEnd = (executor: Executor): void => void this.#executors.delete(executor);
-      const executor = new Executor({ node: this.node, session, allocation, loops, options, onEnd });
-      this.#executors.add(executor);
-      return executor;
-    } catch (error) {
-      await giveUp(session, allocation.allocationId);
-      await allocation.transport.close();
-      throw error;
-    }
+  /** For `client.lease`: the provider tells that it was renewed. */
+  changed(granted: GrantedLease): void {
+    // A node that is not reached hears of it with the next allocation or renewal.
+    void this.#adopt(granted).catch(() => undefined);
   }
 
-  #connect(options: {
-    readonly timeoutMs: number;
-    readonly signal: AbortSignal | undefined;
-  }): Promise<ExecutorManagerSession> {
-    if (this.#session === undefined) {
-      const { grant, listener, peerTimeoutMs } = this.#parts;
-      const { timeoutMs, signal } = options;
-      this.#adopt(ExecutorManagerSession.connect(grant, listener, { timeoutMs, signal, peerTimeoutMs }));
-    }
-    return this.#session!;
+  /** For `client.lease`: the provider tells that it is over. */
+  lost(error: RfaasError): void {
+    this.#lost = error;
+    this.#renewal?.stop();
   }
 
-  /** Keeps a session until it ends; the next allocation then connects anew. */
-  #adopt(session: Promise<ExecutorManagerSession>): void {
-    this.#session = session;
-    const forget = (): void => {
-      if (this.#session === session) this.#session = undefined;
-    };
-    session.then((connected) => void connected.connection.ended.then(forget), forget);
+  async #adopt(granted: GrantedLease): Promise<void> {
+    if (granted.generation <= this.#granted.generation) return;
+    this.#granted = granted;
+    await Promise.all(
+      granted.shares.flatMap(
+        (share) => this.#nodes.find(({ name }) => name === share.node)?.renew(share) ?? [],
+      ),
+    );
+  }
+
+  #nodeFor({ node: name, cores }: LeaseAllocateOptions): LeaseNode {
+    if (name !== undefined) {
+      const named = this.#nodes.find((node) => node.name === name);
+      if (named !== undefined) return named;
+      throw new RfaasError(
+        'RFAAS_ERR_NODE_UNKNOWN',
+        `lease ${this.id} has no node "${name}", only ${this.nodes.join(', ')}`,
+      );
+    }
+    return this.#nodes.find((node) => node.freeCores >= (cores ?? node.cores)) ?? this.#nodes[0]!;
   }
 
   async #doRelease(): Promise<Usage | undefined> {
-    const results = await Promise.allSettled([...this.#executors].map((executor) => executor.deallocate()));
-    try {
-      await (await this.#session)?.close();
-    } catch {
-      // It never connected, which whoever allocated was told.
-    }
+    this.#renewal?.stop();
+    const results = await Promise.allSettled(this.#nodes.map((node) => node.close()));
     try {
       const usage = await this.#parts.provider.release(this.id);
       for (const result of results) if (result.status === 'rejected') throw result.reason;
@@ -153,13 +201,16 @@ export class Lease implements AsyncDisposable {
   }
 
   #requireOpen(): void {
+    if (this.#lost !== undefined) throw this.#lost;
     if (this.#release !== undefined) {
       throw new RfaasError('RFAAS_ERR_LEASE_TERMINATED', `lease ${this.id} was released; take a new one`);
     }
-    if (Date.now() >= this.#parts.grant.expiry) {
+    if (Date.now() >= this.#granted.expiry) {
+      const failure = this.#renewal?.failure;
       throw new RfaasError(
         'RFAAS_ERR_LEASE_EXPIRED',
-        `lease ${this.id} expired at ${this.expiry.toISOString()}; take a new one`,
+        `lease ${this.id} expired at ${this.expiry.toISOString()}` +
+          `${failure === undefined ? '' : ` (it was not renewed: ${failure})`}; take a new one`,
       );
     }
   }

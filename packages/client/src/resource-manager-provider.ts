@@ -1,83 +1,176 @@
-import { open, type Usage } from '@rfaas/core';
+import {
+  generateId,
+  open,
+  RfaasError,
+  type Message,
+  type MessageOf,
+  type OutgoingMessage,
+  type Usage,
+} from '@rfaas/core';
 import { formatTransportUrl, parseTransportUrl, withOwnOptions } from '@rfaas/rdmalib';
-import { ControlConnection } from './control-connection.ts';
+import type { ControlConnection } from './control-connection.ts';
 import type { ExecutorManagerSession, LeaseGrant } from './executor-manager-session.ts';
-import type { CompleteLeaseOptions, LeaseProvider } from './lease-provider.ts';
+import type { CompleteLeaseOptions, GrantedLease, LeaseListener, LeaseProvider } from './lease-provider.ts';
+import { ManagerLink, type ManagerLinkOptions } from './manager-link.ts';
 
 const ANSWER_TIMEOUT_MS = 10_000;
 
-/** How to reach a resource manager as a tenant. */
-export interface ResourceManagerOptions {
-  readonly url: string;
-  readonly tenant: string;
-  readonly credential: Uint8Array;
-  readonly timeoutMs: number;
-  /** A manager on another host of which nothing is heard for this long is lost. */
-  readonly peerTimeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
-}
+/** How long a release waits for a resource manager that is away: the lease ends without it, since its client is gone. */
+const RELEASE_PATIENCE_MS = 1_000;
 
-/** Leases granted by a resource manager. */
+type LeaseQuestion = OutgoingMessage & { readonly kind: 'lease-request' | 'lease-renew' | 'lease-attach' };
+
+/** Leases granted by the resource manager that serves. */
 export class ResourceManagerProvider implements LeaseProvider {
-  readonly #connection: ControlConnection;
+  readonly #link: ManagerLink;
   readonly #tenant: string;
+  readonly #held: Map<string, LeaseListener>;
 
-  private constructor(connection: ControlConnection, tenant: string) {
-    this.#connection = connection;
+  private constructor(link: ManagerLink, tenant: string, held: Map<string, LeaseListener>) {
+    this.#link = link;
     this.#tenant = tenant;
+    this.#held = held;
   }
 
   /** Connects and proves the tenant's credential. */
-  static async connect(options: ResourceManagerOptions): Promise<ResourceManagerProvider> {
-    const connection = await ControlConnection.connect({
-      url: options.url,
-      what: 'resource manager',
-      role: 'client-to-resource-manager',
-      name: options.tenant,
-      key: options.credential,
-      timeoutMs: options.timeoutMs,
-      peerTimeoutMs: options.peerTimeoutMs,
-      signal: options.signal,
-      // It says nothing unasked that a client needs: ends of leases are heard from their nodes.
-      onNotification: () => undefined,
-    });
-    return new ResourceManagerProvider(connection, options.tenant);
+  static async connect(options: ManagerLinkOptions): Promise<ResourceManagerProvider> {
+    const held = new Map<string, LeaseListener>();
+    const provider: ResourceManagerProvider = new ResourceManagerProvider(
+      await ManagerLink.connect(options, () => provider.#attachAll()),
+      options.tenant,
+      held,
+    );
+    return provider;
   }
 
   async grant(
     options: CompleteLeaseOptions,
-  ): Promise<{ readonly grant: LeaseGrant; readonly session: ExecutorManagerSession | undefined }> {
-    const { cores, memoryMiB, gpus, durationMs, node } = options;
-    const granted = await this.#connection.request(
-      { kind: 'lease-request', cores, memoryMiB, gpus, durationMs, node },
-      'lease-granted',
-      options,
-    );
-    const leaseKey = open(this.#connection.peer.sessionKey, granted.sealedKey, granted.leaseId);
-    const url = withOwnUrlOptions(granted.url, this.#connection.url);
-    return { grant: { ...granted, url, leaseKey, tenant: this.#tenant }, session: undefined };
+    listener: LeaseListener,
+  ): Promise<{ readonly lease: GrantedLease; readonly session: ExecutorManagerSession | undefined }> {
+    const { nodes, cores, memoryMiB, gpus, atLeast, durationMs, queueMs, node, labels, within } = options;
+    const leaseId = generateId();
+    const extent = { nodes, cores, memoryMiB, gpus, atLeast };
+    const request = {
+      kind: 'lease-request',
+      leaseId,
+      ...extent,
+      durationMs,
+      queueMs,
+      node,
+      labels,
+      within,
+    } as const;
+    try {
+      const lease = await this.#ask(request, {
+        timeoutMs: options.timeoutMs + queueMs,
+        signal: options.signal,
+        onQueued: ({ position, waiting }) => options.onPosition?.({ position, waiting }),
+      });
+      this.#held.set(leaseId, listener);
+      return { lease, session: undefined };
+    } catch (error) {
+      if (isGivenUp(error)) {
+        // Perhaps it was granted just now, or is still in the queue.
+        await this.#link.send({ kind: 'lease-withdraw', leaseId }).catch(() => undefined);
+      }
+      throw error;
+    }
+  }
+
+  async renew({ leaseId }: GrantedLease, durationMs: number): Promise<GrantedLease> {
+    return this.#ask({ kind: 'lease-renew', leaseId, durationMs }, { timeoutMs: ANSWER_TIMEOUT_MS });
   }
 
   async usage(leaseId: string): Promise<Usage> {
-    const answer = await this.#connection.request({ kind: 'usage-request', leaseId }, 'usage', {
+    const { message } = await this.#link.request({ kind: 'usage-request', leaseId }, 'usage', {
       timeoutMs: ANSWER_TIMEOUT_MS,
     });
-    return answer.usage;
+    return message.usage;
   }
 
   async release(leaseId: string): Promise<Usage> {
-    const answer = await this.#connection.request({ kind: 'lease-release', leaseId }, 'lease-released', {
+    this.#held.delete(leaseId);
+    const { message } = await this.#link.request({ kind: 'lease-release', leaseId }, 'lease-released', {
       timeoutMs: ANSWER_TIMEOUT_MS,
+      patienceMs: RELEASE_PATIENCE_MS,
     });
-    return answer.usage;
+    return message.usage;
   }
 
   async close(): Promise<void> {
-    await this.#connection.close();
+    await this.#link.close();
+  }
+
+  /** A resource manager that was started anew, or another one, must hear who answers for our leases. */
+  #attachAll(): void {
+    for (const [leaseId, listener] of this.#held) {
+      this.#ask({ kind: 'lease-attach', leaseId }, { timeoutMs: ANSWER_TIMEOUT_MS }).then(
+        (lease) => listener.leaseChanged(lease),
+        (error: unknown) => {
+          if (error instanceof RfaasError && isOver(error) && this.#held.delete(leaseId))
+            listener.leaseLost(error);
+        },
+      );
+    }
+  }
+
+  async #ask(
+    question: LeaseQuestion,
+    options: {
+      readonly timeoutMs: number;
+      readonly signal?: AbortSignal | undefined;
+      readonly onQueued?: (message: MessageOf<'lease-queued'>) => void;
+    },
+  ): Promise<GrantedLease> {
+    let shares: MessageOf<'lease-share'>[] = [];
+    const takePart = (message: Message): boolean => {
+      if (message.kind === 'lease-share') {
+        // Of the newest answer only: an older one may have been cut off in the middle.
+        shares = [
+          ...shares.filter(
+            ({ generation, node }) => generation === message.generation && node !== message.node,
+          ),
+          message,
+        ];
+      } else if (message.kind === 'lease-queued') {
+        options.onQueued?.(message);
+      } else {
+        return false;
+      }
+      return true;
+    };
+    const { timeoutMs, signal } = options;
+    const { message, connection } = await this.#link.request(question, 'lease-granted', {
+      timeoutMs,
+      signal,
+      takePart,
+    });
+    if (shares.length < message.shares) {
+      throw new RfaasError(
+        'RFAAS_ERR_PROTOCOL',
+        `lease ${message.leaseId} came with ${shares.length} of ${message.shares} nodes`,
+      );
+    }
+    const { leaseId, generation, expiry } = message;
+    return { leaseId, generation, expiry, shares: shares.map((share) => this.#open(share, connection)) };
+  }
+
+  #open(share: MessageOf<'lease-share'>, connection: ControlConnection): LeaseGrant {
+    const leaseKey = open(connection.peer.sessionKey, share.sealedKey, share.leaseId);
+    const url = withOwnUrlOptions(share.url, connection.url);
+    return { ...share, url, leaseKey, tenant: this.#tenant };
   }
 }
 
 /** A node's URL with the device, timers and trust that this client's own URL names. */
 function withOwnUrlOptions(nodeUrl: string, ownUrl: string): string {
   return formatTransportUrl(withOwnOptions(parseTransportUrl(nodeUrl), parseTransportUrl(ownUrl)));
+}
+
+function isOver({ code }: RfaasError): boolean {
+  return code === 'RFAAS_ERR_LEASE_TERMINATED' || code === 'RFAAS_ERR_LEASE_UNKNOWN';
+}
+
+function isGivenUp(error: unknown): boolean {
+  return error instanceof RfaasError && ['RFAAS_ERR_DEADLINE', 'RFAAS_ERR_ABORTED'].includes(error.code);
 }

@@ -1,6 +1,6 @@
 import { deriveLeaseKey, generateId, RfaasError, signLease } from '@rfaas/core';
-import { ExecutorManagerSession, type LeaseGrant, type SessionListener } from './executor-manager-session.ts';
-import type { CompleteLeaseOptions, LeaseProvider } from './lease-provider.ts';
+import { ExecutorManagerSession, type LeaseGrant } from './executor-manager-session.ts';
+import type { CompleteLeaseOptions, GrantedLease, LeaseListener, LeaseProvider } from './lease-provider.ts';
 
 /** How much earlier than now a lease that we sign begins, for clocks that differ. */
 const CLOCK_SKEW_MS = 5_000;
@@ -25,10 +25,13 @@ export class SelfSignedProvider implements LeaseProvider {
   /** Connects first, since only the manager knows the node's name and its present incarnation. */
   async grant(
     options: CompleteLeaseOptions,
-    listener: SessionListener,
-  ): Promise<{ readonly grant: LeaseGrant; readonly session: ExecutorManagerSession }> {
+    listener: LeaseListener,
+  ): Promise<{ readonly lease: GrantedLease; readonly session: ExecutorManagerSession }> {
     const { managerUrl: url, nodeKey, tenant, peerTimeoutMs } = this.#options;
     const { cores, memoryMiB, gpus, timeoutMs, signal } = options;
+    if (options.nodes > 1) {
+      throw new RfaasError('RFAAS_ERR_NO_CAPACITY', `${options.nodes} nodes are wanted, ${url} is one`);
+    }
     const leaseId = generateId();
     const generation = 1;
     const leaseKey = deriveLeaseKey(nodeKey, leaseId, generation);
@@ -45,11 +48,15 @@ export class SelfSignedProvider implements LeaseProvider {
         `the manager at ${url} is node "${node}", not "${options.node}"`,
       );
     }
-    const now = Date.now();
-    const expiry = now + options.durationMs;
-    const lease = { keyId: 0, leaseId, generation, node, incarnation, cores, memoryMiB, gpus, tenant };
-    const token = signLease(nodeKey, { ...lease, notBefore: now - CLOCK_SKEW_MS, expiry });
-    return { grant: { ...lease, url, expiry, token, leaseKey }, session };
+    const share = { leaseId, node, incarnation, cores, memoryMiB, gpus, tenant, url };
+    return { lease: this.#sign(share, generation, options.durationMs), session };
+  }
+
+  renew({ generation, shares }: GrantedLease, durationMs: number): Promise<GrantedLease> {
+    const [share] = shares;
+    return share === undefined
+      ? Promise.reject(new RfaasError('RFAAS_ERR_INTERNAL', 'a lease has at least one node'))
+      : Promise.resolve(this.#sign(share, generation + 1, durationMs));
   }
 
   usage(): Promise<undefined> {
@@ -63,4 +70,23 @@ export class SelfSignedProvider implements LeaseProvider {
   close(): Promise<void> {
     return Promise.resolve();
   }
+
+  #sign(share: UnsignedShare, generation: number, durationMs: number): GrantedLease {
+    const { nodeKey } = this.#options;
+    const { leaseId } = share;
+    const now = Date.now();
+    const expiry = now + durationMs;
+    const lease = {
+      ...share,
+      incarnation: share.incarnation ?? 0n,
+      gpus: share.gpus ?? 0,
+      keyId: 0,
+      generation,
+    };
+    const token = signLease(nodeKey, { ...lease, notBefore: now - CLOCK_SKEW_MS, expiry });
+    const leaseKey = deriveLeaseKey(nodeKey, leaseId, generation);
+    return { leaseId, generation, expiry, shares: [{ ...lease, expiry, token, leaseKey }] };
+  }
 }
+
+type UnsignedShare = Omit<LeaseGrant, 'generation' | 'expiry' | 'token' | 'leaseKey'>;

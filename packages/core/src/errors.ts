@@ -45,6 +45,9 @@ export const rfaasErrors = {
   RFAAS_ERR_INTERNAL: describe(29, 500, 'Something failed that should not; please report it.'),
   RFAAS_ERR_FORBIDDEN: describe(30, 403, 'Who asks is known, or comes from elsewhere, and may not do this.'),
   RFAAS_ERR_RATE_LIMITED: describe(31, 429, 'More requests came from one caller than the server takes.'),
+  RFAAS_ERR_STORE: describe(32, 503, 'The state of the cluster could not be stored, or cannot be read.'),
+  RFAAS_ERR_NOT_LEADER: describe(33, 503, 'Another resource manager serves the cluster now.'),
+  RFAAS_ERR_QUOTA: describe(34, 403, 'A tenant would have more than it may.'),
 } as const satisfies Record<string, RfaasErrorDescription>;
 
 function describe(wire: number, httpStatus: number, summary: string): RfaasErrorDescription {

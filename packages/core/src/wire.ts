@@ -6,6 +6,7 @@
  */
 export * from './errors.ts';
 export * from './functions/elf-symbols.ts';
+export * from './labels.ts';
 export * from './logging/logger.ts';
 export * from './messages/allocation-messages.ts';
 export * from './messages/connection-data.ts';
@@ -20,3 +21,4 @@ export * from './messages/text-fields.ts';
 export * as fieldTypes from './messages/field-types.ts';
 export * as handshakeMessages from './messages/handshake-messages.ts';
 export * from './time/monotonic.ts';
+export * from './time/steady-clock.ts';

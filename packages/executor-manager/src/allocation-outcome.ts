@@ -5,7 +5,13 @@ export type ExecutorStopReason = (typeof executorStopReasons)[number];
 
 /** What made a manager end an allocation; undefined where the executor ended by itself. */
 export type EndCause =
-  'deallocated' | 'lease-ended' | 'lease-expired' | 'client-gone' | 'manager-stopping' | 'start-timeout';
+  | 'deallocated'
+  | 'lease-ended'
+  | 'lease-expired'
+  | 'client-gone'
+  | 'manager-stopping'
+  | 'node-drained'
+  | 'start-timeout';
 
 /** How a process ended. */
 export interface ProcessExit {
@@ -35,6 +41,7 @@ const causes: Readonly<Record<EndCause, readonly [AllocationEndReason, string]>>
   'lease-expired': ['lease-expired', 'the lease expired'],
   'client-gone': ['client-gone', 'the client is gone'],
   'manager-stopping': ['manager-stopping', 'the executor manager is stopping'],
+  'node-drained': ['manager-stopping', 'the node is taken out of service'],
   'start-timeout': ['start-failed', 'the executor did not get ready'],
 };
 
@@ -84,6 +91,8 @@ export function stopReasonOf(cause: EndCause): ExecutorStopReason {
     case 'client-gone':
     case 'manager-stopping':
       return cause;
+    case 'node-drained':
+      return 'manager-stopping';
     case 'deallocated':
     case 'start-timeout':
       return 'deallocated';

@@ -4,6 +4,8 @@ import type {
   ExecutorManagerConfig,
   ExecutorAssignment,
   Lease,
+  LeaseHeld,
+  LeaseWarningReason,
   Logger,
   LogLevel,
 } from '@rfaas/core';
@@ -41,8 +43,8 @@ export interface AllocationTableOptions {
   now(): number;
   /** Nanoseconds of a monotonic clock. */
   readonly monotonicNow: () => number;
-  /** A lease with allocations is about to expire. */
-  onWarning(leaseId: string, expiry: number): void;
+  /** A lease with allocations is about to end here. */
+  onWarning(leaseId: string, expiry: number, reason: LeaseWarningReason): void;
 }
 
 /** All allocations of a node: what they hold, what they cost, and when their leases end. */
@@ -54,7 +56,10 @@ export class AllocationTable {
   readonly #timers: LeaseTimers;
   readonly #allocations = new Map<string, Allocation>();
   readonly #endingLeases = new Set<string>();
+  /** The newest token of each lease that has allocations. */
+  readonly #running = new Map<string, Lease>();
   #stopping = false;
+  #drainTimer: NodeJS.Timeout | undefined;
 
   constructor(options: AllocationTableOptions) {
     this.#options = options;
@@ -62,7 +67,7 @@ export class AllocationTable {
     this.#claims = new Claims(options.capacity);
     this.#timers = new LeaseTimers(
       {
-        warn: (leaseId, expiry) => options.onWarning(leaseId, expiry),
+        warn: (leaseId, expiry) => options.onWarning(leaseId, expiry, 'expiring'),
         expire: (leaseId) => this.endLease(leaseId, 'expired'),
       },
       () => options.now(),
@@ -73,8 +78,9 @@ export class AllocationTable {
   start(lease: Lease, request: Allocate): Allocation {
     const { executor, domain, launcher, logger, monotonicNow } = this.#options;
     const asked = monotonicNow();
-    if (this.#stopping) {
-      throw new RfaasError('RFAAS_ERR_NO_CAPACITY', 'cannot allocate: the executor manager is stopping');
+    if (this.#stopping || this.isDraining) {
+      const what = this.#stopping ? 'the executor manager is stopping' : 'the node is taken out of service';
+      throw new RfaasError('RFAAS_ERR_NO_CAPACITY', `cannot allocate: ${what}; ask for another lease`);
     }
     this.#leases.admit(lease, this.#options.now());
     const allocationId = generateId();
@@ -87,7 +93,8 @@ export class AllocationTable {
       checkAllocationLimits(request);
       const allocation = new Allocation({
         allocationId,
-        leaseId: lease.leaseId,
+        lease,
+        memoryMiB,
         assignment: this.#assignment(allocationId, request, decision.cpus),
         domain,
         launcher,
@@ -99,6 +106,7 @@ export class AllocationTable {
         now: monotonicNow,
       });
       this.#allocations.set(allocationId, allocation);
+      this.#running.set(lease.leaseId, lease);
       this.#timers.watch(lease.leaseId, lease.expiry);
       logger.info('executor started', {
         allocationId,
@@ -130,6 +138,53 @@ export class AllocationTable {
     return allocation?.accepts(secret) === true ? allocation : undefined;
   }
 
+  /** A lease goes on, as a verified token says; throws RfaasError if it has ended or was renewed beyond that. */
+  renew(lease: Lease): void {
+    this.#leases.admit(lease, this.#options.now());
+    if (this.#running.has(lease.leaseId)) {
+      this.#running.set(lease.leaseId, lease);
+      this.#timers.watch(lease.leaseId, lease.expiry);
+    }
+  }
+
+  /** The leases that have allocations, with what these hold. */
+  held(): readonly LeaseHeld[] {
+    return [...this.#running.values()].map(({ leaseId, tenant, generation, expiry }) => {
+      const mine = this.#ofLease(leaseId);
+      const cores = mine.reduce((sum, allocation) => sum + allocation.cores, 0);
+      const memoryMiB = mine.reduce((sum, allocation) => sum + allocation.memoryMiB, 0);
+      return { leaseId, tenant, generation, expiry, cores, memoryMiB, gpus: 0 };
+    });
+  }
+
+  /** Whether nothing new is allocated here. */
+  get isDraining(): boolean {
+    return this.#drainTimer !== undefined;
+  }
+
+  /** Allocates nothing new, warns whoever has something, and ends that after `graceMs`. */
+  drain(graceMs: number): void {
+    clearTimeout(this.#drainTimer);
+    const end = this.#options.now() + graceMs;
+    for (const leaseId of this.#running.keys()) {
+      this.#options.onWarning(leaseId, end, 'draining');
+    }
+    this.#drainTimer = setTimeout(() => this.#endAll('node-drained'), graceMs);
+  }
+
+  /** Allocates again. */
+  resume(): void {
+    clearTimeout(this.#drainTimer);
+    this.#drainTimer = undefined;
+  }
+
+  /** Resolves when nothing is allocated. */
+  async idle(): Promise<void> {
+    while (this.#allocations.size > 0) {
+      await Promise.all([...this.#allocations.values()].map(({ ended }) => ended));
+    }
+  }
+
   /** Ends whatever runs under a lease, and the lease. The collector hears of it once nothing is left. */
   endLease(leaseId: string, reason: string): void {
     this.#leases.end(leaseId, reason, this.#options.now());
@@ -153,11 +208,15 @@ export class AllocationTable {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#timers.close();
-    const running = [...this.#allocations.values()];
-    for (const allocation of running) {
-      allocation.end('manager-stopping');
+    clearTimeout(this.#drainTimer);
+    this.#endAll('manager-stopping');
+    await this.idle();
+  }
+
+  #endAll(cause: EndCause): void {
+    for (const allocation of this.#allocations.values()) {
+      allocation.end(cause);
     }
-    await Promise.all(running.map(({ ended }) => ended));
   }
 
   #assignment(allocationId: string, request: Allocate, cpus: readonly number[]): ExecutorAssignment {
@@ -194,6 +253,7 @@ export class AllocationTable {
     this.#report(allocation, true);
     if (this.#ofLease(leaseId).length === 0) {
       this.#timers.forget(leaseId);
+      this.#running.delete(leaseId);
     }
     this.#confirmEnd(leaseId);
     this.#observer.ended(end.reason);

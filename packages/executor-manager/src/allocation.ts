@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { decodeMessage, encodeMessage, equalSecrets, errorFields, RfaasError } from '@rfaas/core';
-import type { AllocationEnded, ExecutorAssignment, Logger, OutgoingMessage } from '@rfaas/core';
+import type { AllocationEnded, ExecutorAssignment, Lease, Logger, OutgoingMessage } from '@rfaas/core';
 import { MessageChannel } from '@rfaas/rdmalib';
 import type { CompletionQueue, ConnectionRequest, Endpoint, ProtectionDomain } from '@rfaas/rdmalib';
 import { AccountingRegion } from './accounting-region.ts';
@@ -17,7 +17,8 @@ const lastWordsMs = 500;
 /** What an allocation is made of. */
 export interface AllocationOptions {
   readonly allocationId: string;
-  readonly leaseId: string;
+  readonly lease: Lease;
+  readonly memoryMiB: number;
   readonly assignment: ExecutorAssignment;
   readonly domain: ProtectionDomain;
   readonly launcher: ExecutorLauncher;
@@ -35,6 +36,8 @@ export interface AllocationOptions {
 export class Allocation {
   readonly allocationId: string;
   readonly leaseId: string;
+  readonly cores: number;
+  readonly memoryMiB: number;
   /** Settles once nothing of the executor is left. Never rejects. */
   readonly ended: Promise<AllocationEnded>;
   readonly #options: AllocationOptions;
@@ -60,10 +63,12 @@ export class Allocation {
   constructor(options: AllocationOptions) {
     const { assignment } = options;
     this.allocationId = options.allocationId;
-    this.leaseId = options.leaseId;
+    this.leaseId = options.lease.leaseId;
+    this.cores = assignment.threads;
+    this.memoryMiB = options.memoryMiB;
     this.#options = options;
     this.#accounting = new AccountingRegion(options.domain, assignment.threads);
-    this.#account = new UsageAccount(assignment.threads, options.now());
+    this.#account = new UsageAccount(assignment.threads, options.memoryMiB, options.now());
     this.#phaseStart = options.asked;
     this.#executor = options.launcher.launch(assignment);
     options.observer.started();

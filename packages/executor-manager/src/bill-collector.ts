@@ -6,4 +6,6 @@ export interface BillCollector {
   usageReported(report: UsageReport): void;
   /** Nothing of the lease is left on this node: its cores may be granted again. */
   leaseEnded(leaseId: string): void;
+  /** No new allocations here, and what runs is ended after `graceMs`. */
+  nodeLeaves(graceMs: number): void;
 }

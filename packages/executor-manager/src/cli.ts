@@ -100,6 +100,8 @@ async function run(options: Options, { env, signal, print }: MainContext): Promi
     nodeKey: nodeKey.key,
     capacity,
     gpus: settings.gpus,
+    labels: settings.labels,
+    oversubscription: settings.oversubscription,
     resourceManagerUrl: settings.resourceManager,
     peerTimeoutMs: settings.peerTimeoutMs,
     executor: settings.executor,
@@ -123,7 +125,8 @@ async function run(options: Options, { env, signal, print }: MainContext): Promi
     }),
   );
   await Promise.race([aborted(signal), manager.failed]);
-  logger.info('stopping: ending all executors');
+  logger.info('stopping: whatever runs may finish first', { graceMs: settings.drainGraceMs });
+  await manager.drain(settings.drainGraceMs);
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

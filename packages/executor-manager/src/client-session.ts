@@ -10,6 +10,7 @@ import {
   verifyLease,
 } from '@rfaas/core';
 import type {
+  LeaseWarningReason,
   Allocate,
   AllocationEnded,
   Authenticated,
@@ -36,6 +37,8 @@ export interface ClientSessionHost {
   refused(code: RfaasErrorCode): void;
   /** Starts an executor under a verified lease; throws RfaasError that says why not. */
   allocate(lease: Lease, request: Allocate): Allocation;
+  /** A verified lease is renewed; throws RfaasError that says why not. */
+  renew(lease: Lease): void;
 }
 
 /** One connected client: proves that it holds its lease's key, allocates under that lease, gives back. */
@@ -69,10 +72,10 @@ export class ClientSession {
     await this.#channel.close();
   }
 
-  /** Tells the client that its lease is about to expire, if it has allocations under it. */
-  warn(leaseId: string, expiry: number): void {
+  /** Tells the client that its lease is about to end here, if it has allocations under it. */
+  warn(leaseId: string, expiry: number, reason: LeaseWarningReason): void {
     if ([...this.#allocations.values()].some((allocation) => allocation.leaseId === leaseId)) {
-      void this.#send({ kind: 'lease-warning', leaseId, expiry });
+      void this.#send({ kind: 'lease-warning', leaseId, expiry, reason });
     }
   }
 
@@ -102,6 +105,9 @@ export class ClientSession {
         case 'deallocate':
           this.#deallocate(message.allocationId, correlation);
           break;
+        case 'renew-lease':
+          await this.#renew(message.token, client, correlation);
+          break;
         default:
           throw new RfaasError('RFAAS_ERR_PROTOCOL', `an executor manager does not take ${message.kind}`);
       }
@@ -128,6 +134,14 @@ export class ClientSession {
     await this.#send({ kind: 'allocation-started', allocationId }, request.correlation);
   }
 
+  async #renew(token: Uint8Array, client: Authenticated, correlation: number): Promise<void> {
+    const lease = this.#verify(token, client);
+    this.#host.renew(lease);
+    const { leaseId, generation, expiry } = lease;
+    await this.#send({ kind: 'lease-renewed', leaseId, generation, expiry }, correlation);
+  }
+
+  /** The key of any generation proves who holds the lease; the token says what is in force. */
   #verify(token: Uint8Array, client: Authenticated): Lease {
     const { nodeKey, nodeName, incarnation } = this.#host;
     const verification = verifyLease(nodeKey, token, { nodeName, incarnation, now: this.#host.now() });
@@ -137,7 +151,7 @@ export class ClientSession {
     const { lease } = verification;
     if (
       lease.leaseId !== client.leaseId ||
-      lease.generation !== client.generation ||
+      lease.generation < client.generation ||
       lease.tenant !== client.peerName
     ) {
       throw new RfaasError(

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { monotonicNanoseconds, RfaasError, systemClock } from '@rfaas/core';
-import type { ConnectionData, Environment, Logger, LogLevel, RejectionReason } from '@rfaas/core';
+import { formatLabels, monotonicNanoseconds, RfaasError, systemClock } from '@rfaas/core';
+import type { ConnectionData, Environment, Logger, LogLevel, NodeLabels, RejectionReason } from '@rfaas/core';
 import {
   announcedUrl,
   formatTransportUrl,
@@ -20,6 +20,7 @@ import { ProcessLauncher } from './launchers/process-launcher.ts';
 import type { ProcessorAffinity } from './launchers/processor-affinity.ts';
 import { LogBills } from './log-bills.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
+import { oversubscribed } from './node-resources.ts';
 import { ResourceManagerLink } from './resource-manager-link.ts';
 
 /** How often running allocations are reported. */
@@ -37,7 +38,10 @@ export interface ExecutorManagerOptions {
   readonly nodeKey: Uint8Array;
   readonly capacity: NodeCapacity;
   readonly gpus: number;
-  /** Undefined: this node works alone, and clients sign their own leases. */
+  readonly labels: NodeLabels;
+  /** Cores to lease out for each core of `capacity`. */
+  readonly oversubscription: number;
+  /** One URL, or several with commas between them. Undefined: this node works alone, and clients sign their own leases. */
   readonly resourceManagerUrl: string | undefined;
   /** A resource manager, or a peer on another host, of which nothing is heard for this long is gone. */
   readonly peerTimeoutMs: number;
@@ -64,6 +68,7 @@ export class ExecutorManager implements AsyncDisposable {
   readonly #listener: Listener;
   readonly #table: AllocationTable;
   readonly #link: ResourceManagerLink | undefined;
+  readonly #logBills: LogBills;
   readonly #sessions = new Set<ClientSession>();
   readonly #incarnation = BigInt(`0x${randomBytes(8).toString('hex')}`) | 1n;
   readonly #reporting: NodeJS.Timeout;
@@ -83,7 +88,8 @@ export class ExecutorManager implements AsyncDisposable {
     this.#ownUrl = formatTransportUrl({ ...url, ...listener.address });
     this.#link = this.#openLink();
     this.failed = this.#link?.failed ?? new Promise<never>(() => undefined);
-    this.#table = this.#openTable(domain, this.#link ?? new LogBills(options.logger));
+    this.#logBills = new LogBills(options.logger);
+    this.#table = this.#openTable(domain, this.#link ?? this.#logBills);
     options.metrics.watch(() => this.#table.occupancy());
     this.#reporting = setInterval(() => this.#table.reportUsage(), reportIntervalMs);
     void acceptConnections(
@@ -115,6 +121,16 @@ export class ExecutorManager implements AsyncDisposable {
       await (manager?.stop() ?? transport.close());
       throw error;
     }
+  }
+
+  /**
+   * Takes no new allocations, warns clients and tells the resource manager; resolves when nothing runs any more, which is
+   * ended after `graceMs`.
+   */
+  async drain(graceMs: number): Promise<void> {
+    (this.#link ?? this.#logBills).nodeLeaves(graceMs);
+    this.#table.drain(graceMs);
+    await this.#table.idle();
   }
 
   /** Ends all executors, tells their clients and the resource manager, and closes. Idempotent. */
@@ -165,12 +181,13 @@ export class ExecutorManager implements AsyncDisposable {
   }
 
   #openLink(): ResourceManagerLink | undefined {
-    const { resourceManagerUrl, nodeKey, nodeName, capacity, gpus, peerTimeoutMs, logger } = this.#options;
+    const { resourceManagerUrl, nodeKey, nodeName, capacity, gpus, labels, peerTimeoutMs, logger } =
+      this.#options;
     if (resourceManagerUrl === undefined) {
       return undefined;
     }
     return new ResourceManagerLink({
-      url: resourceManagerUrl,
+      urls: resourceManagerUrl.split(','),
       nodeKey,
       registration: {
         name: nodeName,
@@ -179,10 +196,15 @@ export class ExecutorManager implements AsyncDisposable {
         memoryMiB: capacity.memoryMiB,
         gpus,
         incarnation: this.#incarnation,
+        labels: formatLabels(labels),
+        oversubscription: Math.round(100 * this.#options.oversubscription),
       },
+      held: () => this.#table.held(),
       peerTimeoutMs,
       logger: logger.child({ component: 'resource-manager-link' }),
       onLeaseEnd: (leaseId, reason) => this.#table.endLease(leaseId, reason),
+      onDrain: (graceMs) => this.#table.drain(graceMs),
+      onResume: () => this.#table.resume(),
     });
   }
 
@@ -192,9 +214,11 @@ export class ExecutorManager implements AsyncDisposable {
   }
 
   #openTable(domain: ProtectionDomain, bills: BillCollector): AllocationTable {
-    const { capacity, executor, peerTimeoutMs, affinity, environment, logger, logLevel } = this.#options;
+    const { executor, peerTimeoutMs, affinity, environment, logger, logLevel, oversubscription } =
+      this.#options;
+    const { cpus, memoryMiB } = this.#options.capacity;
     return new AllocationTable({
-      capacity,
+      capacity: { cpus: oversubscribed(cpus, oversubscription), memoryMiB },
       executor,
       managerUrl: this.#ownUrl,
       peerTimeoutMs,
@@ -206,9 +230,9 @@ export class ExecutorManager implements AsyncDisposable {
       logLevel,
       now: systemClock,
       monotonicNow: monotonicNanoseconds,
-      onWarning: (leaseId, expiry) => {
+      onWarning: (leaseId, expiry, reason) => {
         for (const session of this.#sessions) {
-          session.warn(leaseId, expiry);
+          session.warn(leaseId, expiry, reason);
         }
       },
     });
@@ -229,6 +253,7 @@ export class ExecutorManager implements AsyncDisposable {
         now: systemClock,
         refused: (code) => metrics.refused(code),
         allocate: (lease, allocate) => this.#table.start(lease, allocate),
+        renew: (lease) => this.#table.renew(lease),
       },
       channel,
     );

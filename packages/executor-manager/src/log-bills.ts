@@ -18,4 +18,8 @@ export class LogBills implements BillCollector {
   leaseEnded(leaseId: string): void {
     this.#logger.info('lease ended', { leaseId });
   }
+
+  nodeLeaves(graceMs: number): void {
+    this.#logger.info('draining', { graceMs });
+  }
 }

@@ -52,6 +52,14 @@ function processors(cores: ResourceSettings['cores'], available: readonly number
   return cores;
 }
 
+/** The processors to lease out where each is leased `ratio` times: 1.5 shares every second one between two. */
+export function oversubscribed(cpus: readonly number[], ratio: number): readonly number[] {
+  return Array.from(
+    { length: Math.floor(cpus.length * ratio) },
+    (_, index) => cpus[index % cpus.length] ?? 0,
+  );
+}
+
 /** The memory of this host, or of the cgroup that this process is in. */
 export function hostMemoryMiB(): number {
   const limit = constrainedMemory();

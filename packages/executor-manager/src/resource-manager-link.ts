@@ -1,18 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  authenticateClient,
-  decodeMessage,
-  encodeConnectionData,
-  encodeMessage,
-  errorFields,
-  expectMessage,
-  rejectionError,
-  RfaasError,
-} from '@rfaas/core';
-import type { Logger, Message, OutgoingMessage, RegisterNode, UsageReport } from '@rfaas/core';
-import { ConnectionRefusedError, MessageChannel, openTransport, parseTransportUrl } from '@rfaas/rdmalib';
-import type { Transport } from '@rfaas/rdmalib';
+import { decodeMessage, encodeMessage, errorFields, refusalError, RfaasError } from '@rfaas/core';
+import type { LeaseHeld, Logger, Message, OutgoingMessage, RegisterNode, UsageReport } from '@rfaas/core';
+import { openTransport, type MessageChannel } from '@rfaas/rdmalib';
 import type { BillCollector } from './bill-collector.ts';
+import { registerNode } from './register-node.ts';
 import { UndeliveredReports } from './undelivered-reports.ts';
 
 const firstBackoffMs = 100;
@@ -21,14 +12,20 @@ const handshakeTimeoutMs = 5000;
 
 /** What a link needs. */
 export interface ResourceManagerLinkOptions {
-  readonly url: string;
+  /** Of all resource managers of the cluster: one of them serves. */
+  readonly urls: readonly string[];
   readonly nodeKey: Uint8Array;
-  readonly registration: RegisterNode;
+  readonly registration: Omit<RegisterNode, 'held'>;
+  /** The leases that hold something on this node. */
+  readonly held: () => readonly LeaseHeld[];
   /** A resource manager of which nothing is heard for this long is gone. */
   readonly peerTimeoutMs: number;
   readonly logger: Logger;
   /** The resource manager ends a lease. */
   onLeaseEnd(leaseId: string, reason: string): void;
+  /** The resource manager takes this node out of service, and ends what runs here after `graceMs`. */
+  onDrain(graceMs: number): void;
+  onResume(): void;
 }
 
 /**
@@ -45,9 +42,12 @@ export class ResourceManagerLink implements BillCollector {
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
   #channel: MessageChannel | undefined;
+  #attempt = 0;
+  #leaving: number | undefined;
   #sending = false;
   #resolveRegistered: () => void = () => undefined;
   #fail: (error: unknown) => void = () => undefined;
+  #whenStored: () => void = () => undefined;
   #lastError: unknown;
 
   /** Begins to connect. */
@@ -83,21 +83,44 @@ export class ResourceManagerLink implements BillCollector {
     void this.#deliver();
   }
 
-  /** Tells what is still to be told, for at most a second, and disconnects. */
+  nodeLeaves(graceMs: number): void {
+    this.#leaving = Date.now() + graceMs;
+    if (this.#channel !== undefined) {
+      void this.#post(this.#channel, { kind: 'node-drain', graceMs });
+    }
+  }
+
+  /** Tells what is still to be told and waits until it is stored, for at most a second, and disconnects. */
   async close(): Promise<void> {
-    await Promise.race([this.#deliver(), delay(1000, undefined, { ref: false })]);
+    await Promise.race([this.#allStored(), delay(1000, undefined, { ref: false })]);
     this.#closing.abort();
     await this.#channel?.close();
     await this.#running;
   }
 
+  /** Where to connect to next: the addresses in turn. */
+  get #url(): string {
+    const { urls } = this.#options;
+    return urls[this.#attempt % urls.length] ?? '';
+  }
+
+  async #allStored(): Promise<void> {
+    await this.#deliver();
+    if (this.#channel !== undefined && this.#undelivered.unconfirmed > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenStored = resolve;
+      });
+    }
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#closing;
-    const { logger, url } = this.#options;
+    const { logger } = this.#options;
     let backoffMs = firstBackoffMs;
-    while (!signal.aborted) {
+    for (; !signal.aborted; this.#attempt += 1) {
+      const url = this.#url;
       try {
-        await this.#connectOnce(() => {
+        await this.#connectOnce(url, () => {
           backoffMs = firstBackoffMs;
         });
       } catch (error) {
@@ -112,25 +135,36 @@ export class ResourceManagerLink implements BillCollector {
         logger.warn('resource manager is away', { ...errorFields(error), url, retryMs: backoffMs });
       }
       await delay(backoffMs, undefined, { signal, ref: false }).catch(() => undefined);
-      backoffMs = Math.min(2 * backoffMs, longestBackoffMs);
+      if ((this.#attempt + 1) % this.#options.urls.length === 0) {
+        backoffMs = Math.min(2 * backoffMs, longestBackoffMs);
+      }
     }
   }
 
   /** Connects, registers and listens until the connection ends, which is an error unless this side closed it. */
-  async #connectOnce(onRegistered: () => void): Promise<void> {
-    const { url, logger } = this.#options;
+  async #connectOnce(url: string, onRegistered: () => void): Promise<void> {
+    const { logger, peerTimeoutMs } = this.#options;
     const transport = openTransport(url);
     try {
-      const channel = await this.#register(transport);
+      const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(handshakeTimeoutMs)]);
+      const { nodeKey, registration, held } = this.#options;
+      const take = (message: Message): void => this.#take(message);
+      const offer = { nodeKey, registration, held: held(), take, peerTimeoutMs };
+      const channel = await registerNode(transport, url, offer, signal);
       onRegistered();
       logger.info('registered with the resource manager', { url });
       this.#channel = channel;
       this.#resolveRegistered();
+      if (this.#leaving !== undefined) {
+        void this.#post(channel, { kind: 'node-drain', graceMs: Math.max(0, this.#leaving - Date.now()) });
+      }
       void this.#deliver();
       try {
-        await this.#listen(channel);
+        await this.#listen(channel, url);
       } finally {
         this.#channel = undefined;
+        this.#undelivered.giveBackTold();
+        this.#whenStored();
         await channel.close();
       }
     } finally {
@@ -138,55 +172,7 @@ export class ResourceManagerLink implements BillCollector {
     }
   }
 
-  async #register(transport: Transport): Promise<MessageChannel> {
-    const { url, nodeKey, registration } = this.#options;
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(handshakeTimeoutMs)]);
-    const role = 'executor-manager-to-resource-manager';
-    const channel = await this.#open(transport, encodeConnectionData({ role }), signal);
-    try {
-      await authenticateClient(channel, { role, name: registration.name, key: nodeKey, signal });
-      await channel.send(encodeMessage({ kind: 'register-node', ...registration }));
-      const bytes = await channel.receive({ signal });
-      if (bytes === undefined) {
-        throw new RfaasError(
-          'RFAAS_ERR_MANAGER_LOST',
-          `the resource manager at ${url} closed the connection`,
-        );
-      }
-      expectMessage(decodeMessage(bytes), 'node-registered');
-      return channel;
-    } catch (error) {
-      await channel.close();
-      throw error;
-    }
-  }
-
-  async #open(transport: Transport, privateData: Uint8Array, signal: AbortSignal): Promise<MessageChannel> {
-    const { url, peerTimeoutMs } = this.#options;
-    try {
-      const domain = transport.openProtectionDomain();
-      return await MessageChannel.connect(domain, parseTransportUrl(url), {
-        privateData,
-        signal,
-        peerTimeoutMs,
-      });
-    } catch (error) {
-      const what = `connecting to the resource manager at ${url}`;
-      if (error instanceof ConnectionRefusedError && error.privateData.byteLength > 0) {
-        throw rejectionError(what, error.privateData, error);
-      }
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new RfaasError(
-        'RFAAS_ERR_MANAGER_LOST',
-        `${what}: ${reason}; is it running, and is the address right?`,
-        {
-          cause: error,
-        },
-      );
-    }
-  }
-
-  async #listen(channel: MessageChannel): Promise<void> {
+  async #listen(channel: MessageChannel, url: string): Promise<void> {
     for await (const bytes of channel.messages()) {
       this.#take(decodeMessage(bytes));
     }
@@ -195,7 +181,7 @@ export class ResourceManagerLink implements BillCollector {
       const why = end.kind === 'failed' ? end.error.message : 'it closed the connection or died';
       throw new RfaasError(
         'RFAAS_ERR_MANAGER_LOST',
-        `lost the resource manager at ${this.#options.url}: ${why}`,
+        `lost the resource manager at ${url}: ${why}`,
         end.kind === 'failed' ? { cause: end.error } : {},
       );
     }
@@ -206,6 +192,20 @@ export class ResourceManagerLink implements BillCollector {
       case 'lease-end':
         this.#options.onLeaseEnd(message.leaseId, message.reason);
         break;
+      case 'usage-taken':
+        this.#undelivered.confirm(message.allocationId, message.sequence);
+        if (this.#undelivered.unconfirmed === 0) {
+          this.#whenStored();
+        }
+        break;
+      case 'node-drain':
+        this.#options.onDrain(message.graceMs);
+        break;
+      case 'node-resume':
+        this.#options.onResume();
+        break;
+      case 'refused':
+        throw refusalError(message);
       default:
         throw new RfaasError('RFAAS_ERR_PROTOCOL', `the resource manager sent ${message.kind}`);
     }

@@ -52,7 +52,10 @@ export function readSettings(options: SettingsOptions): Settings {
   }
   const resourceManager = skipResourceManager
     ? undefined
-    : managerUrl(config.resourceManager, options.device);
+    : config.resourceManager
+        ?.split(',')
+        .map((url) => managerUrl(url, options.device))
+        .join(',');
   if (resourceManager === undefined && !skipResourceManager) {
     throw new RfaasError(
       'RFAAS_ERR_CONFIGURATION',
@@ -89,8 +92,8 @@ function listenUrl(
 }
 
 /** A resource manager on shared memory is on this host, whatever the device is for. */
-function managerUrl(url: string | undefined, device: string | undefined): string | undefined {
-  if (url === undefined || device === undefined || url.startsWith('shm:')) {
+function managerUrl(url: string, device: string | undefined): string {
+  if (device === undefined || url.startsWith('shm:')) {
     return url;
   }
   return formatTransportUrl(throughDevice(parseTransportUrl(url), device));

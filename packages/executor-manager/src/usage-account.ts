@@ -11,6 +11,8 @@ export interface AllocationUsage extends ThreadCounters {
   readonly sequence: number;
   /** Cores times the time for which they were held, by the manager's clock. */
   readonly coreNanoseconds: number;
+  /** Memory times the time for which it was held, by the same clock. */
+  readonly mebibyteMilliseconds: number;
 }
 
 /**
@@ -19,12 +21,14 @@ export interface AllocationUsage extends ThreadCounters {
  */
 export class UsageAccount {
   readonly #startNs: number;
+  readonly #memoryMiB: number;
   readonly #threads: ThreadCounters[];
   #sequence = 0;
 
   /** `startNs` is when the cores were taken, on a monotonic clock. */
-  constructor(threads: number, startNs: number) {
+  constructor(threads: number, memoryMiB: number, startNs: number) {
     this.#startNs = startNs;
+    this.#memoryMiB = memoryMiB;
     this.#threads = Array.from({ length: threads }, () => ({
       hotPollingNs: 0,
       executionNs: 0,
@@ -42,6 +46,7 @@ export class UsageAccount {
     return {
       sequence: this.#sequence,
       coreNanoseconds: Math.round(elapsed * this.#threads.length),
+      mebibyteMilliseconds: Math.round((elapsed / 1e6) * this.#memoryMiB),
       hotPollingNs: total(this.#threads, 'hotPollingNs'),
       executionNs: total(this.#threads, 'executionNs'),
       invocations: total(this.#threads, 'invocations'),

@@ -59,6 +59,7 @@ function newTable(domain: ProtectionDomain): AllocationTable {
     bills: {
       usageReported: (report) => void reports.push(report),
       leaseEnded: (leaseId) => void endedLeases.push(leaseId),
+      nodeLeaves: () => undefined,
     },
     logger: silentLogger,
     logLevel: 'info',

@@ -7,7 +7,7 @@ import {
   RfaasError,
   silentLogger,
 } from '@rfaas/core';
-import type { Message, OutgoingMessage } from '@rfaas/core';
+import type { LeaseHeld, Message, OutgoingMessage } from '@rfaas/core';
 import { MessageChannel, openTransport } from '@rfaas/rdmalib';
 import type { ConnectionRequest, Listener, Transport } from '@rfaas/rdmalib';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -21,6 +21,7 @@ let directory: string;
 let played: PlayedResourceManager;
 let link: ResourceManagerLink | undefined;
 let ended: string[];
+let held: LeaseHeld[];
 
 /** Takes one node at a time, as a resource manager does. */
 class PlayedResourceManager {
@@ -80,6 +81,7 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'rfaas-link-'));
   played = await PlayedResourceManager.start(0);
   ended = [];
+  held = [];
 });
 
 afterEach(async () => {
@@ -91,9 +93,21 @@ afterEach(async () => {
 
 function openLink(port: number, key = nodeKey): ResourceManagerLink {
   link = new ResourceManagerLink({
-    url: `shm://${port}?directory=${directory}`,
+    urls: [`shm://${port}?directory=${directory}`],
+    held: () => held,
+    onDrain: (graceMs) => ended.push(`drain ${graceMs}`),
+    onResume: () => ended.push('resume'),
     nodeKey: key,
-    registration: { name: 'node', url: 'shm://7', cores: 4, memoryMiB: 100, gpus: 0, incarnation: 9n },
+    registration: {
+      name: 'node',
+      url: 'shm://7',
+      cores: 4,
+      memoryMiB: 100,
+      gpus: 0,
+      incarnation: 9n,
+      labels: 'rack=r1',
+      oversubscription: 100,
+    },
     peerTimeoutMs: 30_000,
     logger: silentLogger,
     onLeaseEnd: (id, reason) => ended.push(`${id} ${reason}`),
@@ -105,7 +119,13 @@ function report(
   sequence: number,
   allocationId = 'cd'.repeat(16),
 ): Parameters<ResourceManagerLink['usageReported']>[0] {
-  const counters = { coreNanoseconds: 5, hotPollingNs: 4, executionNs: 3, invocations: 2 };
+  const counters = {
+    coreNanoseconds: 5,
+    mebibyteMilliseconds: 1,
+    hotPollingNs: 4,
+    executionNs: 3,
+    invocations: 2,
+  };
   return { leaseId, allocationId, sequence, ...counters, final: false };
 }
 

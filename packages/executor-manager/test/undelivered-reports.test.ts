@@ -8,6 +8,7 @@ function report(allocationId: string, sequence: number): UsageReport {
     allocationId,
     sequence,
     coreNanoseconds: 0,
+    mebibyteMilliseconds: 0,
     hotPollingNs: 0,
     executionNs: 0,
     invocations: 0,
@@ -33,17 +34,31 @@ test('bills go before the ends of leases', () => {
   expect(undelivered.take()).toEqual({ kind: 'lease-ended', leaseId: 'lease' });
 });
 
-test('what could not be sent comes back, unless something newer is there', () => {
+test('what was told and not confirmed is told again on the next connection, in front, unless something newer is there', () => {
   const undelivered = new UndeliveredReports();
   undelivered.addReport(report('a', 1));
-  const first = undelivered.take();
+  undelivered.addReport(report('b', 1));
+  undelivered.addReport(report('c', 1));
+  while (undelivered.take() !== undefined);
+  undelivered.confirm('b', 1);
   undelivered.addReport(report('a', 2));
-  undelivered.giveBack(first ?? { kind: 'node-registered' });
-  expect(undelivered.take()).toMatchObject({ sequence: 2 });
+  expect(undelivered.unconfirmed).toBe(3);
+  undelivered.giveBackTold();
   undelivered.giveBack({ kind: 'lease-ended', leaseId: 'x' });
-  undelivered.giveBack({ kind: 'usage-report', ...report('b', 5) });
-  expect(undelivered.take()).toMatchObject({ allocationId: 'b', sequence: 5 });
+  expect(undelivered.take()).toMatchObject({ allocationId: 'a', sequence: 2 });
+  expect(undelivered.take()).toMatchObject({ allocationId: 'c', sequence: 1 });
   expect(undelivered.take()).toEqual({ kind: 'lease-ended', leaseId: 'x' });
+  expect(undelivered.take()).toBeUndefined();
+});
+
+test('a confirmation of an older report confirms no newer one', () => {
+  const undelivered = new UndeliveredReports();
+  undelivered.addReport(report('a', 2));
+  undelivered.take();
+  undelivered.confirm('a', 1);
+  expect(undelivered.unconfirmed).toBe(1);
+  undelivered.confirm('a', 2);
+  expect(undelivered.unconfirmed).toBe(0);
 });
 
 test('beyond its room the oldest go, and are counted', () => {

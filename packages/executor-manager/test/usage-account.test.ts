@@ -4,10 +4,11 @@ import { UsageAccount } from '../src/usage-account.ts';
 const second = 1e9;
 
 test('cores are billed by the clock, whatever they did', () => {
-  const account = new UsageAccount(3, 5 * second);
+  const account = new UsageAccount(3, 64, 5 * second);
   expect(account.read([], 7 * second)).toEqual({
     sequence: 1,
     coreNanoseconds: 6 * second,
+    mebibyteMilliseconds: 64 * 2000,
     hotPollingNs: 0,
     executionNs: 0,
     invocations: 0,
@@ -15,7 +16,7 @@ test('cores are billed by the clock, whatever they did', () => {
 });
 
 test('what the threads counted is added up', () => {
-  const account = new UsageAccount(2, 0);
+  const account = new UsageAccount(2, 64, 0);
   const counters = [
     { hotPollingNs: 100, executionNs: 20, invocations: 3 },
     { hotPollingNs: 200, executionNs: 40, invocations: 4 },
@@ -28,7 +29,7 @@ test('what the threads counted is added up', () => {
 });
 
 test('no thread was busy for longer than it was there', () => {
-  const account = new UsageAccount(2, 0);
+  const account = new UsageAccount(2, 64, 0);
   const liar = { hotPollingNs: 9e15, executionNs: 0.25 * second, invocations: 1 };
   const honest = { hotPollingNs: 10, executionNs: 10, invocations: 1 };
   const usage = account.read([liar, honest], second);
@@ -37,7 +38,7 @@ test('no thread was busy for longer than it was there', () => {
 });
 
 test('counters that go back, or far beyond, do not', () => {
-  const account = new UsageAccount(1, 0);
+  const account = new UsageAccount(1, 64, 0);
   account.read([{ hotPollingNs: 500, executionNs: 400, invocations: 9 }], second);
   const usage = account.read([{ hotPollingNs: 0, executionNs: 1e19, invocations: 1e19 }], second);
   expect(usage).toMatchObject({ hotPollingNs: 500, invocations: Number.MAX_SAFE_INTEGER });
@@ -45,7 +46,7 @@ test('counters that go back, or far beyond, do not', () => {
 });
 
 test('readings only ever grow, in every field', () => {
-  const account = new UsageAccount(2, 0);
+  const account = new UsageAccount(2, 64, 0);
   let before = account.read([], 0);
   for (let step = 1; step < 500; step += 1) {
     const noise = (seed: number): number => Math.abs(Math.sin(seed * step)) * 3 * second;

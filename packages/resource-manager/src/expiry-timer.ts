@@ -7,6 +7,7 @@ const longestWaitMs = 2 ** 31 - 1;
 export class ExpiryTimer {
   readonly #clock: Clock;
   #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -14,15 +15,16 @@ export class ExpiryTimer {
 
   /** Calls `action` at `deadline`, or earlier for one that is very far away; `undefined` waits for nothing. */
   set(deadline: number | undefined, action: () => void): void {
-    this.clear();
-    if (deadline !== undefined) {
+    clearTimeout(this.#timer);
+    if (deadline !== undefined && !this.#isClosed) {
       const wait = Math.min(Math.max(0, deadline - this.#clock()), longestWaitMs);
       this.#timer = setTimeout(action, wait);
     }
   }
 
-  clear(): void {
+  /** Calls nothing any more, whatever is set. */
+  close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 }

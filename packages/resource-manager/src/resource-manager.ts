@@ -2,10 +2,10 @@ import { hostname } from 'node:os';
 import {
   errorCode,
   errorMessage,
-  generateId,
   RfaasError,
   systemClock,
   type Logger,
+  type OutgoingMessage,
   type ResourceManagerConfig,
 } from '@rfaas/core';
 import type { TlsFiles } from '@rfaas/core/http';
@@ -18,14 +18,13 @@ import {
   type Transport,
   type TransportUrl,
 } from '@rfaas/rdmalib';
-import { Cluster } from './cluster/cluster.ts';
 import type { NodeDescription } from './cluster/executor-registry.ts';
-import { ExpiryTimer } from './expiry-timer.ts';
+import { ClusterService } from './cluster-service.ts';
 import { HttpServer } from './http/http-server.ts';
 import { createAuthenticator, trustEverybody } from './http/authenticator.ts';
-import { ConsoleOverCluster } from './http/console-over-cluster.ts';
 import { ManagerMetrics } from './metrics/manager-metrics.ts';
 import { ConnectionAcceptor } from './sessions/connection-acceptor.ts';
+import type { StateStore } from './store/state-store.ts';
 
 /** Everything that a resource manager is started with: configuration, and what was read from the files it names. */
 export interface ResourceManagerOptions {
@@ -38,6 +37,8 @@ export interface ResourceManagerOptions {
   /** Nodes that are known from the start. */
   readonly nodes: readonly NodeDescription[];
   readonly version: string;
+  /** Where the state is; closed with the resource manager. */
+  readonly store: StateStore;
   readonly logger: Logger;
 }
 
@@ -90,7 +91,8 @@ interface Parts {
   readonly acceptor: ConnectionAcceptor;
   readonly accepting: Promise<void>;
   readonly http: HttpServer;
-  readonly timer: ExpiryTimer;
+  readonly service: ClusterService;
+  readonly store: StateStore;
 }
 
 async function startParts(
@@ -99,48 +101,42 @@ async function startParts(
   listener: Listener,
   target: TransportUrl,
 ): Promise<Parts> {
-  const { config, clusterKey, logger } = options;
-  const timer = new ExpiryTimer(systemClock);
+  const { config, clusterKey, logger, store } = options;
   const metrics = new ManagerMetrics();
-  const cluster: Cluster = new Cluster({
-    clock: systemClock,
-    newLeaseId: generateId,
-    maxLeaseMs: config.maxLeaseMs,
-    leaseSkewMs: config.leaseSkewMs,
-    onLeaseEnd: (node, leaseId, reason) => {
-      metrics.ended(leaseId, reason);
-      void acceptor.executor(node)?.endLease(leaseId, reason);
+  const tell = (node: string, message: OutgoingMessage): void => void acceptor.executor(node)?.tell(message);
+  const service = await ClusterService.open({
+    ...options,
+    observer: metrics,
+    events: {
+      leaseEnd: (node, leaseId, reason) => tell(node, { kind: 'lease-end', leaseId, reason }),
+      nodeDrain: (node, graceMs) => tell(node, { kind: 'node-drain', graceMs }),
+      nodeResume: (node) => tell(node, { kind: 'node-resume' }),
+      nodeDismissed: (node) => void acceptor.executor(node)?.dismiss(),
     },
-    onChange: () => timer.set(cluster.nextDeadline(), () => cluster.sweep()),
   });
-  for (const node of options.nodes) {
-    cluster.preload(node);
-  }
-  const acceptor = new ConnectionAcceptor({
+  const acceptor: ConnectionAcceptor = new ConnectionAcceptor({
     listener,
-    cluster,
     clusterKey,
     name: config.name,
     nodeTimeoutMs: config.nodeTimeoutMs,
     peerTimeoutMs: config.peerTimeoutMs,
     logger,
     onAnswered: (request, seconds, code) => metrics.answered(request, seconds, code, performance.now()),
+    serving: () => service,
   });
-  const http = await startHttp(options, target, cluster, acceptor, metrics);
+  const http = await startHttp(options, target, service, metrics);
   const url = formatTransportUrl(announcedUrl(target, listener.address));
-  return { url, transport, acceptor, accepting: acceptor.run(), http, timer };
+  return { url, transport, acceptor, accepting: acceptor.run(), http, service, store };
 }
 
 async function startHttp(
   { config, clusterKey, httpToken, httpTls, version, logger }: ResourceManagerOptions,
   target: TransportUrl,
-  cluster: Cluster,
-  acceptor: ConnectionAcceptor,
+  service: ClusterService,
   metrics: ManagerMetrics,
 ): Promise<HttpServer> {
   const isOpen = httpToken === undefined;
-  const console = new ConsoleOverCluster(cluster, async (name) => acceptor.executor(name)?.dismiss());
-  metrics.watch(console);
+  metrics.watch(service.desk);
   return HttpServer.listen({
     address: config.httpAddress,
     port: config.httpPort,
@@ -148,24 +144,29 @@ async function startHttp(
     authenticate: isOpen ? trustEverybody : createAuthenticator({ operatorToken: httpToken, clusterKey }),
     hostNames: isOpen ? undefined : [hostname(), ...config.httpHostNames],
     requestsPerSecond: config.httpRequestsPerSecond,
-    console,
+    console: service.desk,
     metrics,
     now: systemClock,
     steadyNow: () => performance.now(),
     version,
     drainGraceMs: config.drainGraceMs,
     nodeUrl: (address, port) => reachableUrl(target, address, port),
-    unready: () => undefined,
+    unready: () => service.rows.failure?.message,
     logger: logger.child({ component: 'http' }),
   });
 }
 
-async function closeParts({ transport, acceptor, accepting, http, timer }: Parts): Promise<void> {
-  timer.clear();
+async function closeParts({ transport, acceptor, accepting, http, service, store }: Parts): Promise<void> {
   await http.close();
-  await acceptor.close();
-  await accepting;
-  await transport.close();
+  try {
+    // In front of the connections: that clients and nodes lose us is no event in the life of the cluster.
+    await service.close();
+  } finally {
+    await acceptor.close();
+    await accepting;
+    await transport.close();
+    await store.close();
+  }
 }
 
 function parseUrl(text: string): TransportUrl {

@@ -28,7 +28,10 @@ const settings = z.strictObject({
   devices_database: filePath
     .optional()
     .describe('devices.json: the address of the device, and its port where rdma_device_port is 0'),
-  resource_manager: transportUrl.optional().describe('URL of the resource manager'),
+  resource_manager: z
+    .union([transportUrl, z.array(transportUrl).min(1)])
+    .optional()
+    .describe('URL of the resource manager, or of all of them'),
   node_key_file: filePath.optional(),
   cores: z
     .union([coreCount, z.array(z.int().min(0).max(65_535)).min(1)])
@@ -50,6 +53,21 @@ const settings = z.strictObject({
     .default([])
     .describe("Names that HTTP requests may be sent to, besides addresses, localhost and the host's own"),
   insecure: z.boolean().default(false).describe('Waives the HTTP token and the checks of Host and Origin'),
+  labels: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('What the node is, for requests that want it: { "rack": "r12" }'),
+  oversubscription: z
+    .number()
+    .min(1)
+    .max(100)
+    .default(1)
+    .describe('Cores to lease out for each core that there is'),
+  drain_grace_ms: z
+    .int()
+    .min(0)
+    .default(10_000)
+    .describe('How long what runs may take to finish when this program is told to stop'),
   peer_timeout_ms: milliseconds
     .default(15_000)
     .describe(
@@ -104,6 +122,9 @@ export const executorManagerConfig = executorManagerFile.transform(({ config, ex
   cores: config.cores,
   memoryMiB: config.memory,
   gpus: config.gpus,
+  labels: config.labels,
+  oversubscription: config.oversubscription,
+  drainGraceMs: config.drain_grace_ms,
   peerTimeoutMs: config.peer_timeout_ms,
   http: {
     address: config.http_network_address === '' ? '127.0.0.1' : config.http_network_address,

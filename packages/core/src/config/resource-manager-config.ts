@@ -10,6 +10,13 @@ import {
 } from './fields.ts';
 import { listenDevice, listenUrl } from './transport-config.ts';
 
+const limits = z.strictObject({
+  cores: z.int().min(0).optional(),
+  memory: z.int().min(0).optional().describe('MiB'),
+  leases: z.int().min(0).optional(),
+  core_seconds: z.number().min(0).optional().describe('In all, of leases that are over and that run'),
+});
+
 const settings = z.strictObject({
   rdma_device: z.string().default('').describe('RDMA device; empty: shared memory on this host'),
   rdma_device_port: port.default(0),
@@ -22,7 +29,10 @@ const settings = z.strictObject({
     .describe('Accepted and ignored: one event loop serves all connections'),
   'rdma-secret': ignoredSecret.optional(),
   'rdma-sleep': z.boolean().optional().describe('Accepted and ignored: an idle server always sleeps'),
-  'allow-oversubscription': z.literal(false).optional().describe('Cores are never granted twice'),
+  'allow-oversubscription': z
+    .literal(false)
+    .optional()
+    .describe('Cores are shared only where a node says so: "oversubscription" of its executor manager'),
   transport: transportUrl.optional(),
   devices_database: filePath
     .optional()
@@ -53,10 +63,37 @@ const settings = z.strictObject({
   lease_skew_ms: z.int().min(0).default(5000).describe('How far the clocks of the hosts may be apart'),
   node_timeout_ms: milliseconds
     .default(15_000)
-    .describe('A node of which nothing is heard for this long is gone'),
+    .describe('A node of which nothing is heard for this long is suspect, and after that long again lost'),
   peer_timeout_ms: milliseconds
     .default(15_000)
     .describe('A client on another host of which nothing is heard for this long is gone'),
+  client_grace_ms: z
+    .int()
+    .min(0)
+    .default(10_000)
+    .describe('How long the leases of a client go on whose connection is gone'),
+  max_queued: z.int().min(0).default(10_000).describe('Requests that may wait for resources at once'),
+  store: z
+    .enum(['file', 'memory'])
+    .default('file')
+    .describe('Where the state of the cluster is; in memory it ends with the process'),
+  state_file: filePath
+    .optional()
+    .describe('The file with the state; default: resource-manager.db in the state folder'),
+  placement: z
+    .strictObject({
+      policy: z.enum(['pack', 'spread', 'random', 'locality']).default('pack'),
+      label: z.string().optional().describe('The label that "locality" looks at'),
+      seed: z.int().min(0).optional().describe('The same choices in each run, for tests'),
+    })
+    .refine(({ policy, label }) => policy !== 'locality' || label !== undefined, {
+      message: 'policy "locality" needs a label',
+      path: ['label'],
+    })
+    .prefault({})
+    .describe('How nodes are chosen'),
+  limits: limits.prefault({}).describe('What a tenant may have that has no limits of its own'),
+  tenants: z.record(entityName, limits).default({}).describe('Limits of tenants'),
 });
 
 /** The keys of `resource_manager.json` as they stand in the file. */
@@ -86,12 +123,45 @@ export const resourceManagerConfig = resourceManagerFile.transform(({ config }) 
   leaseSkewMs: config.lease_skew_ms,
   nodeTimeoutMs: config.node_timeout_ms,
   peerTimeoutMs: config.peer_timeout_ms,
+  clientGraceMs: config.client_grace_ms,
+  maxQueued: config.max_queued,
+  store: config.store,
+  stateFile: config.state_file,
+  placement: { policy: placementPolicy(config.placement), seed: config.placement.seed },
+  defaultLimits: tenantLimits(config.limits),
+  tenantLimits: Object.fromEntries(
+    Object.entries(config.tenants).map(([tenant, its]) => [tenant, tenantLimits(its)]),
+  ),
   /** Sentences to log: what in the file has no effect. */
   warnings: ignoredKeyWarnings(config, ['rdma-secret']),
 }));
 
 /** See {@link resourceManagerConfig}. */
 export type ResourceManagerConfig = z.output<typeof resourceManagerConfig>;
+
+function placementPolicy({
+  policy,
+  label = '',
+}: {
+  readonly policy: 'pack' | 'spread' | 'random' | 'locality';
+  readonly label?: string | undefined;
+}): { readonly kind: 'pack' | 'spread' | 'random' } | { readonly kind: 'locality'; readonly label: string } {
+  return policy === 'locality' ? { kind: policy, label } : { kind: policy };
+}
+
+function tenantLimits({ cores, memory, leases, core_seconds: coreSeconds }: z.output<typeof limits>): {
+  readonly cores?: number;
+  readonly memoryMiB?: number;
+  readonly leases?: number;
+  readonly coreSeconds?: number;
+} {
+  return {
+    ...(cores === undefined ? {} : { cores }),
+    ...(memory === undefined ? {} : { memoryMiB: memory }),
+    ...(leases === undefined ? {} : { leases }),
+    ...(coreSeconds === undefined ? {} : { coreSeconds }),
+  };
+}
 
 /** A sentence for each secret of the reference's files that is there and has no effect. */
 export function ignoredKeyWarnings(

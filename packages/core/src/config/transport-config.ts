@@ -25,16 +25,19 @@ export function listenDevice(settings: ListenSettings): string | undefined {
 /** How the reference's files say where the resource manager is, beside our own URL. */
 export interface ResourceManagerSettings {
   /** Our own key; wins over the others. */
-  readonly resource_manager?: string | undefined;
+  readonly resource_manager?: string | readonly string[] | undefined;
   readonly rdma_device: string;
   readonly resource_manager_address: string;
   readonly resource_manager_port: number;
 }
 
-/** The resource manager's URL, or `undefined` where the file names none (no address, port 0). */
+/**
+ * The URL of the resource manager, of several with commas between them; `undefined` where the file names none (no address,
+ * port 0).
+ */
 export function resourceManagerUrl(settings: ResourceManagerSettings): string | undefined {
   if (settings.resource_manager !== undefined) {
-    return settings.resource_manager;
+    return [settings.resource_manager].flat().join(',');
   }
   const { resource_manager_address: address, resource_manager_port: port } = settings;
   if (address === '' && port === 0) {

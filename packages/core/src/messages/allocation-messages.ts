@@ -65,9 +65,28 @@ export const allocationEnded = defineRecord({
   text: clippedText(256),
 });
 
-/** A lease is about to expire. */
+/** Why a lease is about to end. */
+export const leaseWarningReasons = ['expiring', 'draining'] as const;
+
+/** Why a lease is about to end. */
+export type LeaseWarningReason = (typeof leaseWarningReasons)[number];
+
+/** A lease is about to end on this node. */
 export const leaseWarning = defineRecord({
   leaseId: hex(16),
+  /** When it ends unless it is renewed, in milliseconds since 1970. */
+  expiry: u64,
+  /** `draining`: the node goes out of service, and renewing does not help. */
+  reason: choice(leaseWarningReasons),
+});
+
+/** A client shows the token of a renewed lease: what runs under it goes on. Answered by `lease-renewed`. */
+export const renewLease = defineRecord({ token: bytesUpTo(maxTokenBytes) });
+
+/** The lease ends later on this node. */
+export const leaseRenewed = defineRecord({
+  leaseId: hex(16),
+  generation: u32,
   /** Milliseconds since 1970. */
   expiry: u64,
 });

@@ -5,7 +5,7 @@ import { defineRecord } from './record-layout.ts';
 /** `rFaM`, read as a little-endian 32-bit number: the first bytes of every message. */
 export const messageMagic = 0x4d614672;
 
-/** Counts up with every incompatible change of any message; a peer with another number is refused. */
+/** Counts up with every incompatible change of any message after a release; a peer with another number is refused. */
 export const protocolVersion = 1;
 
 /** The largest message, envelope included. */

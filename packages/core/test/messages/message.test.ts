@@ -69,7 +69,7 @@ describe('hostile bytes', () => {
     [
       'a choice that there is none of',
       altered(32, 77),
-      'message lease-end, field reason: 77 is none of 1 to 5',
+      'message lease-end, field reason: 77 is none of 1 to 9',
     ],
     ['too many bytes', new Uint8Array(maxMessageBytes + 1), '4096 are allowed'],
   ])('%s is a protocol error that says so', (_what, bytes, text) => {
@@ -138,18 +138,17 @@ describe('values that do not fit', () => {
       'field leaseId: expected 32 lower-case hexadecimal digits',
     ],
     [{ kind: 'proof', proof: new Uint8Array(31) } as const, 'expected 32 bytes, got 31 bytes'],
-    [
-      { kind: 'lease-request', cores: 1, memoryMiB: 1, gpus: 0, durationMs: 2 ** 53, node: '' } as const,
-      'field durationMs',
-    ],
+    [{ kind: 'lease-renew', leaseId: '0'.repeat(32), durationMs: 2 ** 53 } as const, 'field durationMs'],
     [
       {
-        kind: 'lease-request',
+        kind: 'lease-held',
+        leaseId: '0'.repeat(32),
+        tenant: 'n'.repeat(65),
+        generation: 1,
         cores: 1,
         memoryMiB: 1,
         gpus: 0,
-        durationMs: 1,
-        node: 'n'.repeat(65),
+        expiry: 1,
       } as const,
       'text of 65 bytes is longer than the 64',
     ],

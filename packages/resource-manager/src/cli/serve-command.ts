@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import {
   addressOfDevice,
   createLogger,
@@ -16,6 +17,7 @@ import {
   resolveConfigPath,
   resourceManagerConfig,
   executorsDatabase,
+  stateDirectory,
   type Environment,
   type Logger,
   type MainContext,
@@ -27,6 +29,9 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { provideHttpToken } from '../http/http-token.ts';
 import { ResourceManager } from '../resource-manager.ts';
+import { MemoryStore } from '../store/memory-store.ts';
+import { SqliteStore } from '../store/sqlite-store.ts';
+import type { StateStore } from '../store/state-store.ts';
 
 const serveOptions = z.object({
   config: z.string().optional(),
@@ -86,6 +91,7 @@ async function serve(
     nodes:
       config.executorsDatabase === undefined ? [] : readConfig(config.executorsDatabase, executorsDatabase),
     version,
+    store: openStore(config, env, logger),
     logger,
   });
   if (!isLoopback(config.httpAddress) && manager.httpUrl.startsWith('http:')) {
@@ -116,6 +122,7 @@ function effectiveConfig(options: z.output<typeof serveOptions>): ResourceManage
     clusterKeyFile: inFile(config.clusterKeyFile),
     httpTokenFile: inFile(config.httpTokenFile),
     httpTls: { certFile: inFile(config.httpTls.certFile), keyFile: inFile(config.httpTls.keyFile) },
+    stateFile: inFile(config.stateFile),
     executorsDatabase: options.executorsDatabase ?? inFile(config.executorsDatabase),
   };
 }
@@ -132,6 +139,18 @@ function listenUrl(
   const known =
     database === undefined ? undefined : addressOfDevice(readConfig(database, devicesConfig), device);
   return formatTransportUrl(listeningOnDevice(parseTransportUrl(config.transport), device, known));
+}
+
+function openStore(
+  { store, stateFile }: ResourceManagerConfig,
+  env: Environment,
+  logger: Logger,
+): StateStore {
+  if (store === 'memory') {
+    logger.warn('the state is in memory: leases and bills end with this process');
+    return new MemoryStore();
+  }
+  return SqliteStore.open(stateFile ?? join(stateDirectory(env), 'resource-manager.db'));
 }
 
 /** The cluster key: named, from the environment, or from the user's state folder, where the first start makes it. */

@@ -1,9 +1,6 @@
 import type { LeaseEndReason, Usage } from '@rfaas/core';
-import type { NodeDescription, NodeState } from './executor-registry.ts';
-import type { Resources } from './lease-table.ts';
-
-/** How far a node is on its way out: `no`, `draining` until its leases are over or ended, `drained` then. */
-export type DrainState = 'no' | 'draining' | 'drained';
+import type { DrainState, NodeDescription, NodeState } from './executor-registry.ts';
+import type { Resources } from './placement/resources.ts';
 
 /** A node and what is free on it. Times are milliseconds since 1970. */
 export interface NodeView extends NodeDescription {

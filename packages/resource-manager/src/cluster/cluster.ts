@@ -1,274 +1,292 @@
 import {
   RfaasError,
-  type Clock,
-  type Lease,
   type LeaseEndReason,
+  type LeaseHeld,
   type LeaseRequest,
   type Usage,
   type UsageReport,
 } from '@rfaas/core';
-import { ExecutorRegistry, type ClusterNode, type NodeDescription } from './executor-registry.ts';
-import { chooseNode, freeOf } from './lease-allocator.ts';
-import { forgetfulStore, type LeaseStore } from './lease-store.ts';
-import { LeaseTable, type LeaseRecord, type Resources } from './lease-table.ts';
-import { UsageLedger } from './usage-ledger.ts';
-
-/** What a cluster is made with: everything that is not decided by its own state. */
-export interface ClusterOptions {
-  readonly clock: Clock;
-  /** A new identifier of 32 hexadecimal digits. */
-  readonly newLeaseId: () => string;
-  readonly maxLeaseMs: number;
-  /** How far clocks may be apart: a lease that no node has confirmed as ended is freed this long after its expiry. */
-  readonly leaseSkewMs: number;
-  readonly store?: LeaseStore;
-  /** Tells a connected node to end a lease. */
-  readonly onLeaseEnd: (node: string, leaseId: string, reason: LeaseEndReason) => void;
-  /** Something may have changed that {@link Cluster.nextDeadline} depends on. */
-  readonly onChange?: () => void;
-}
-
-/** A node with what is free on it. */
-export interface NodeStatus extends ClusterNode {
-  readonly free: Resources;
-}
-
-/** Which key signs leases: there is one until keys can be exchanged. */
-const signingKeyId = 1;
+import type { ClusterOptions, QueueWaiter } from './cluster-options.ts';
+import { ClusterViews } from './cluster-views.ts';
+import type { TenantLimits } from './cluster-view.ts';
+import type { ClusterNode, NodeDescription } from './executor-registry.ts';
+import { LeaseDesk, type RequestOutcome } from './lease-desk.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
+import { runningLease, unknownLease } from './lease-lookup.ts';
+import type { LeaseRecord } from './lease-record.ts';
+import { earliest, NodeKeeper } from './node-keeper.ts';
+import { OwnerTable } from './owner-table.ts';
+import { PlacementIndex } from './placement/placement-index.ts';
+import { reconcile, type RegistrationOutcome } from './reconciliation.ts';
+import { restoreState, type SavedState } from './saved-state.ts';
+import { TenantQuotas } from './tenants/tenant-quotas.ts';
+import type { ReportOutcome } from './usage-ledger.ts';
 
 /**
  * The decisions of a resource manager: which nodes there are, who leases what, what is free again and when, what it
- * costs. It does no I/O and looks at no clock but the one it was given.
+ * costs. It does no I/O and looks at no clock but the one it was given; what has changed it marks in `rows`.
  */
 export class Cluster {
+  /** What there is now. */
+  readonly views: ClusterViews;
   readonly #options: ClusterOptions;
-  readonly #store: LeaseStore;
-  readonly #registry = new ExecutorRegistry();
-  readonly #leases = new LeaseTable();
-  readonly #ledger = new UsageLedger();
-  readonly #whenFreed = new Map<string, (() => void)[]>();
+  readonly #nodes: NodeKeeper;
+  readonly #leases: LeaseKeeper;
+  readonly #desk: LeaseDesk;
+  readonly #owners: OwnerTable;
+  readonly #quotas: TenantQuotas;
 
-  constructor(options: ClusterOptions) {
+  constructor(options: ClusterOptions, saved?: SavedState) {
+    const { clock, rows, events, observer, nodeTimeoutMs: timeoutMs } = options;
+    const placement = new PlacementIndex({ policy: options.policy });
+    const quotas = new TenantQuotas(options.defaultLimits);
     this.#options = options;
-    this.#store = options.store ?? forgetfulStore;
-    for (const record of this.#store.load()) {
-      this.#leases.add(record);
-      this.#ledger.open(record.lease.leaseId, record.lease.tenant, record.lease.node);
-    }
+    this.#quotas = quotas;
+    this.#nodes = new NodeKeeper({ clock, placement, rows, timeoutMs, observer });
+    this.#owners = new OwnerTable(options.clientGraceMs);
+    this.#leases = new LeaseKeeper({
+      clock,
+      placement,
+      quotas,
+      rows,
+      skewMs: options.leaseSkewMs,
+      isConnected: (node) => this.#isConnected(node),
+      onEnding: (...end) => this.#isConnected(end[0]) && events.leaseEnd(...end),
+      onRevoked: (leaseId) => this.#owners.forget(leaseId),
+      onEnded: (leaseId, reason) => {
+        this.#owners.forget(leaseId);
+        observer?.ended(leaseId, reason);
+      },
+      onFreed: (node) => this.#drainedIfEmpty(node),
+    });
+    const parts = { options, leases: this.#leases, nodes: this.#nodes, placement, quotas };
+    this.#desk = new LeaseDesk(parts);
+    this.views = new ClusterViews(parts, this.#desk);
+    if (saved !== undefined)
+      restoreState(saved, [this.#nodes, this.#leases, this.#desk, this.#owners, quotas], clock());
   }
 
   /** Adds a node that was not seen. @throws RfaasError `RFAAS_ERR_NODE_EXISTS` */
   preload(description: NodeDescription): void {
-    this.#registry.preload(description);
+    this.#nodes.preload(description);
+    this.#settle();
   }
 
   /**
-   * A node has registered. Leases of its earlier starts are freed: their executors ended with it.
+   * A node has registered, and tells which leases still hold something there; {@link reconcile} says what follows.
    *
-   * @returns the leases that it must be told to end
-   * @throws RfaasError `RFAAS_ERR_NODE_EXISTS` while another one of this name is connected
+   * @throws RfaasError `RFAAS_ERR_NODE_EXISTS` while another start of this name is connected
    */
-  register(description: NodeDescription, incarnation: bigint): readonly LeaseRecord[] {
-    this.#registry.connect(description, incarnation);
-    const [mine, earlier] = partition(
-      this.#leases.onNode(description.name),
-      ({ lease }) => lease.incarnation === 0n || lease.incarnation === incarnation,
-    );
-    for (const { lease } of earlier) {
-      this.#free(lease.leaseId);
-    }
-    return mine.filter(({ ending }) => ending !== undefined);
+  register(
+    description: NodeDescription,
+    incarnation: bigint,
+    held: readonly LeaseHeld[] = [],
+  ): RegistrationOutcome {
+    const node = this.#nodes.connect(description, incarnation);
+    const endings = reconcile(node, held, this.#leases);
+    this.#drainedIfEmpty(node.name);
+    this.#settle();
+    return { node: this.#nodes.registry.require(node.name), endings };
   }
 
-  /** The connection of a node is gone: its leases end, and nothing is leased on it until it registers again. */
-  nodeLost(name: string): void {
-    this.#registry.disconnect(name);
-    this.#endAll(this.#leases.onNode(name), 'node-removed');
+  /** The connection of a node is gone: it is suspect until it comes back or too much time has passed. */
+  nodeGone(name: string): void {
+    this.#nodes.disconnected(name);
+    this.#leases.watchAgain(name);
+    this.#settle();
   }
 
-  /** Ends the leases of a node and forgets it. @throws RfaasError `RFAAS_ERR_NODE_UNKNOWN` */
-  removeNode(name: string): void {
-    if (this.#registry.get(name) !== undefined) {
-      this.#endAll(this.#leases.onNode(name), 'node-removed');
+  /** No new leases on a node, which ends what it has after `graceMs`. @throws RfaasError `RFAAS_ERR_NODE_UNKNOWN` */
+  drainNode(name: string, graceMs: number, isLeaving = false): void {
+    this.#nodes.drain(name, graceMs, isLeaving);
+    if (this.#isConnected(name)) this.#options.events.nodeDrain(name, graceMs);
+    if (graceMs === 0) this.sweep();
+    this.#drainedIfEmpty(name);
+    this.#settle();
+  }
+
+  /** Takes a node back into service. @throws RfaasError `RFAAS_ERR_NODE_UNKNOWN` */
+  resumeNode(name: string): void {
+    this.#nodes.resume(name);
+    if (this.#isConnected(name)) this.#options.events.nodeResume(name);
+    this.#settle();
+  }
+
+  /** Grants a lease to the client connection `owner`, or queues its request; see {@link LeaseDesk.request} for errors. */
+  request(tenant: string, owner: number, request: LeaseRequest, waiter: QueueWaiter): RequestOutcome {
+    try {
+      const outcome = this.#desk.request(tenant, request, waiter);
+      this.#owners.set(request.leaseId, owner);
+      return outcome;
+    } catch (error) {
+      if (error instanceof RfaasError) this.#options.observer?.refused(tenant, error.code);
+      throw error;
+    } finally {
+      this.#options.events.changed();
     }
-    this.#registry.remove(name);
+  }
+
+  /** A tenant does not want what it asked for any more. */
+  withdraw(tenant: string, leaseId: string): void {
+    if (this.#desk.waitsFor(leaseId) === tenant) {
+      this.#owners.forget(leaseId);
+      this.#desk.withdraw(
+        leaseId,
+        new RfaasError('RFAAS_ERR_ABORTED', `the request for lease ${leaseId} was withdrawn`),
+      );
+    } else if (this.#leases.table.get(leaseId)?.tenant === tenant) {
+      this.#leases.end(leaseId, 'released');
+    }
+    this.#settle();
+  }
+
+  /** Takes back a lease that nobody was told of, because it could not be stored. */
+  revoke(leaseId: string): void {
+    this.#leases.revoke(leaseId);
+    this.#settle();
   }
 
   /**
-   * Grants a lease to the client connection `owner`.
+   * A tenant's lease goes on for `durationMs` from now, in its next generation; it never ends earlier than before.
    *
-   * @throws RfaasError `RFAAS_ERR_USAGE` for a request that makes no sense, `RFAAS_ERR_NODE_UNKNOWN`,
-   * `RFAAS_ERR_NO_CAPACITY`
+   * @throws RfaasError `RFAAS_ERR_LEASE_UNKNOWN`, `RFAAS_ERR_LEASE_TERMINATED`, `RFAAS_ERR_USAGE`, `RFAAS_ERR_QUOTA`
    */
-  grant(
-    tenant: string,
-    owner: number,
-    request: LeaseRequest,
-  ): { readonly lease: Lease; readonly node: ClusterNode } {
-    const now = this.#options.clock();
-    this.#ledger.prune(now);
-    this.#check(request);
-    const candidates = this.#registry.list().map((node) => ({ node, taken: this.#leases.taken(node.name) }));
-    const decision = chooseNode(request, candidates);
-    if (!decision.ok) {
-      const code = decision.reason === 'unknown-node' ? 'RFAAS_ERR_NODE_UNKNOWN' : 'RFAAS_ERR_NO_CAPACITY';
-      throw new RfaasError(code, decision.text, { details: { reason: decision.reason } });
+  renew(tenant: string, leaseId: string, durationMs: number): LeaseRecord {
+    const { clock, maxLeaseMs, observer } = this.#options;
+    const record = runningLease(this.#leases, tenant, leaseId);
+    if (durationMs < 1 || durationMs > maxLeaseMs) {
+      throw new RfaasError(
+        'RFAAS_ERR_USAGE',
+        `a lease is renewed for 1 to ${maxLeaseMs} ms here, not ${durationMs}`,
+      );
     }
-    const { node } = decision;
-    const lease: Lease = {
-      keyId: signingKeyId,
-      leaseId: this.#options.newLeaseId(),
-      generation: 1,
-      node: node.name,
-      incarnation: node.incarnation,
-      cores: request.cores,
-      memoryMiB: request.memoryMiB,
-      gpus: request.gpus,
-      tenant,
-      notBefore: now,
-      expiry: now + request.durationMs,
-    };
-    const record = { lease, owner, ending: undefined };
-    this.#store.put(record);
-    this.#leases.add(record);
-    this.#ledger.open(lease.leaseId, tenant, node.name);
-    this.#options.onChange?.();
-    return { lease, node };
+    const now = clock();
+    const expiry = Math.max(record.expiry, now + durationMs);
+    const verdict = this.#quotas.checkRenewal(tenant, leaseId, expiry);
+    if (!verdict.ok)
+      throw new RfaasError('RFAAS_ERR_QUOTA', verdict.text, { details: { limit: verdict.limit } });
+    const renewed = this.#leases.renew(record, expiry);
+    observer?.renewed(leaseId);
+    this.#options.events.changed();
+    return renewed;
+  }
+
+  /** The client connection `owner` answers for a tenant's lease from now on. @throws RfaasError as {@link renew} */
+  attach(tenant: string, owner: number, leaseId: string): LeaseRecord {
+    const record = runningLease(this.#leases, tenant, leaseId);
+    this.#owners.set(leaseId, owner);
+    return record;
   }
 
   /**
    * Begins the end of a tenant's lease. One that has ended already, for whatever reason, stays as it is: its tenant
    * wanted it to be over.
    *
-   * @returns whether its node is there to confirm the end; otherwise its resources are free only after its expiry
+   * @returns whether its nodes are there to confirm the end; otherwise its resources are free only after its expiry
    * @throws RfaasError `RFAAS_ERR_LEASE_UNKNOWN` if the tenant has none of this identifier
    */
   release(tenant: string, leaseId: string): boolean {
     this.usage(tenant, leaseId);
-    const record = this.#leases.get(leaseId);
-    if (record === undefined) {
-      return false;
-    }
-    if (record.ending === undefined) {
-      this.#end(record, 'released');
-    }
-    return this.#registry.get(record.lease.node)?.state === 'connected';
+    this.#leases.end(leaseId, 'released');
+    const record = this.#leases.table.get(leaseId);
+    this.#settle();
+    return record?.shares.some(({ node }) => this.#isConnected(node)) ?? false;
+  }
+
+  /** Ends a lease for another reason than its tenant's. @throws RfaasError `RFAAS_ERR_LEASE_UNKNOWN` */
+  endLease(leaseId: string, reason: LeaseEndReason): void {
+    if (this.#leases.table.get(leaseId) === undefined) throw unknownLease(leaseId);
+    this.#leases.end(leaseId, reason);
+    this.#settle();
   }
 
   /** What a tenant's lease has used. @throws RfaasError `RFAAS_ERR_LEASE_UNKNOWN` */
   usage(tenant: string, leaseId: string): Usage {
-    const usage = this.#ledger.usage(leaseId, tenant);
-    if (usage === undefined) {
-      throw new RfaasError('RFAAS_ERR_LEASE_UNKNOWN', `no lease ${leaseId} of "${tenant}" is known`);
-    }
+    const usage = this.#leases.ledger.usage(leaseId, tenant);
+    if (usage === undefined) throw unknownLease(leaseId, tenant);
     return usage;
   }
 
-  /** A client connection is gone: the leases that it was granted end. */
+  /** A client connection is gone: what it answered for ends unless its client comes back in time. */
   ownerGone(owner: number): void {
-    this.#endAll(
-      this.#leases.list().filter((record) => record.owner === owner),
-      'client-gone',
-    );
+    for (const leaseId of this.#owners.ownerGone(owner, this.#options.clock())) {
+      this.#desk.orphan(leaseId);
+    }
+    this.sweep();
   }
 
   /** A node says that nothing runs under a lease any more. */
   leaseEnded(node: string, leaseId: string): void {
-    if (this.#leases.get(leaseId)?.lease.node === node) {
-      this.#free(leaseId);
-    }
+    this.#leases.free(leaseId, node, 'released');
+    this.#settle();
   }
 
-  /** A node reports usage. Returns whether the bill has changed. */
-  report(node: string, report: UsageReport): boolean {
-    return this.#ledger.report(node, report);
+  /** A node reports usage. */
+  report(node: string, report: UsageReport): ReportOutcome {
+    return this.#leases.report(node, report);
   }
 
-  /** Calls back once the resources of a lease are free, at once if they are. */
+  /** See {@link LeaseKeeper.onceFreed}. */
   onceFreed(leaseId: string, callback: () => void): void {
-    if (this.#leases.get(leaseId) === undefined) {
-      callback();
-    } else {
-      this.#whenFreed.set(leaseId, [...(this.#whenFreed.get(leaseId) ?? []), callback]);
-    }
+    this.#leases.onceFreed(leaseId, callback);
   }
 
-  /** Ends what has expired and frees what nobody has confirmed in time. To be called at {@link nextDeadline}. */
+  setLimits(tenant: string, limits: TenantLimits): void {
+    this.#quotas.setLimits(tenant, limits);
+    this.#options.rows.mark(`tenant/${tenant}`, () => JSON.stringify(limits));
+    this.#settle();
+  }
+
+  /** Does what has become due. To be called at {@link nextDeadline}. */
   sweep(): void {
     const now = this.#options.clock();
-    for (const record of this.#leases.list()) {
-      const { expiry, leaseId } = record.lease;
-      if (record.ending === undefined && expiry <= now) {
-        this.#end(record, 'expired');
-      }
-      if (expiry + this.#options.leaseSkewMs <= now) {
-        this.#free(leaseId);
-      }
+    for (let due = this.#nodes.takeDue(now); due !== undefined; due = this.#nodes.takeDue(now)) {
+      this.#nodeDue(due.kind, due.node.name);
     }
-    this.#options.onChange?.();
+    for (let id = this.#owners.takeGivenUp(now); id !== undefined; id = this.#owners.takeGivenUp(now)) {
+      this.#desk.withdraw(id, new RfaasError('RFAAS_ERR_ABORTED', 'the client is gone'));
+      this.#leases.end(id, 'client-gone');
+    }
+    this.#leases.sweep(now);
+    this.#desk.sweep(now);
+    this.#settle();
   }
 
   /** When {@link sweep} has something to do, in the time of the clock. */
   nextDeadline(): number | undefined {
-    return this.#leases.nextDeadline(this.#options.leaseSkewMs);
+    return earliest(
+      this.#nodes.nextDeadline(),
+      this.#owners.nextDeadline(),
+      this.#leases.nextDeadline(),
+      this.#desk.queue.nextDeadline(),
+    );
   }
 
-  nodes(): readonly NodeStatus[] {
-    return this.#registry
-      .list()
-      .map((node) => ({ ...node, free: freeOf({ node, taken: this.#leases.taken(node.name) }) }));
+  node(name: string): ClusterNode | undefined {
+    return this.#nodes.registry.get(name);
   }
 
-  leases(): readonly LeaseRecord[] {
-    return this.#leases.list();
+  #nodeDue(kind: 'lost' | 'drain-over', name: string): void {
+    const reason = kind === 'lost' ? 'node-lost' : 'node-drained';
+    for (const { leaseId } of this.#leases.table.onNode(name)) this.#leases.end(leaseId, reason, name);
+    this.#leases.watchAgain(name);
+    if (kind === 'lost') this.#options.events.nodeDismissed(name);
+    if (kind === 'drain-over') this.#drainedIfEmpty(name);
   }
 
-  #check({ cores, durationMs }: LeaseRequest): void {
-    if (cores < 1) {
-      throw new RfaasError('RFAAS_ERR_USAGE', `a lease needs at least 1 core, not ${cores}`);
-    }
-    if (durationMs < 1 || durationMs > this.#options.maxLeaseMs) {
-      throw new RfaasError(
-        'RFAAS_ERR_USAGE',
-        `a lease lasts from 1 to ${this.#options.maxLeaseMs} ms here, not ${durationMs}`,
-      );
-    }
-  }
-
-  #endAll(records: readonly LeaseRecord[], reason: LeaseEndReason): void {
-    for (const record of records) {
-      if (record.ending === undefined) {
-        this.#end(record, reason);
-      }
+  #drainedIfEmpty(name: string): void {
+    if (this.#nodes.drainedIfOver(name, this.#leases.table.countOnNode(name) === 0)) {
+      this.#options.events.nodeDismissed(name);
     }
   }
 
-  #end(record: LeaseRecord, reason: LeaseEndReason): void {
-    const { leaseId, node } = record.lease;
-    this.#store.put({ ...record, ending: reason });
-    this.#leases.end(leaseId, reason);
-    if (this.#registry.get(node)?.state === 'connected') {
-      this.#options.onLeaseEnd(node, leaseId, reason);
-    }
+  #isConnected(node: string): boolean {
+    return this.#nodes.registry.get(node)?.state === 'connected';
   }
 
-  #free(leaseId: string): void {
-    this.#store.delete(leaseId);
-    this.#leases.remove(leaseId);
-    this.#ledger.close(leaseId, this.#options.clock());
-    const callbacks = this.#whenFreed.get(leaseId) ?? [];
-    this.#whenFreed.delete(leaseId);
-    for (const callback of callbacks) {
-      callback();
-    }
+  /** After every change: what waits may fit now, and something else may be due next. */
+  #settle(): void {
+    this.#desk.serve();
+    this.#options.events.changed();
   }
-}
-
-function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): readonly [T[], T[]] {
-  const first: T[] = [];
-  const second: T[] = [];
-  for (const item of items) {
-    (isFirst(item) ? first : second).push(item);
-  }
-  return [first, second];
 }

@@ -1,89 +1,115 @@
-import type { Lease, LeaseEndReason } from '@rfaas/core';
+import { isTaken, takenResources, type LeaseRecord } from './lease-record.ts';
+import { noResources, type Resources } from './placement/resources.ts';
 
-/** What leases take of a node. */
-export interface Resources {
-  readonly cores: number;
-  readonly memoryMiB: number;
-  readonly gpus: number;
+/** What a tenant holds: leases, and what they take of nodes. */
+export interface Holdings extends Resources {
+  readonly leases: number;
 }
 
-/** A lease whose resources are not free yet. */
-export interface LeaseRecord {
-  readonly lease: Lease;
-  /** The client connection that it was granted to, by number. */
-  readonly owner: number;
-  /** Why it ends, from then on until its node has confirmed that or time has run out; `undefined` while it runs. */
-  readonly ending: LeaseEndReason | undefined;
-}
+const nothing: Holdings = { ...noResources, leases: 0 };
 
-const nothing: Resources = { cores: 0, memoryMiB: 0, gpus: 0 };
-
-/** The leases whose resources are taken: running ones, and ended ones that their nodes have not confirmed. */
+/** The leases whose resources are not all free, by identifier, node and tenant. */
 export class LeaseTable {
   readonly #records = new Map<string, LeaseRecord>();
-  readonly #taken = new Map<string, Resources>();
+  readonly #byNode = new Map<string, Set<string>>();
+  readonly #byTenant = new Map<string, Set<string>>();
+  readonly #holdings = new Map<string, Holdings>();
 
-  add(record: LeaseRecord): void {
-    this.#records.set(record.lease.leaseId, record);
-    this.#take(record.lease, 1);
+  get size(): number {
+    return this.#records.size;
   }
 
   get(leaseId: string): LeaseRecord | undefined {
     return this.#records.get(leaseId);
   }
 
-  /** Marks a lease as ending. False if it is not there or was ending before. */
-  end(leaseId: string, reason: LeaseEndReason): boolean {
-    const record = this.#records.get(leaseId);
-    if (record === undefined || record.ending !== undefined) {
-      return false;
+  /** Adds a lease, or replaces what is known of it. */
+  set(record: LeaseRecord): void {
+    const before = this.#records.get(record.leaseId);
+    this.#records.set(record.leaseId, record);
+    this.#count(before, record);
+    if (before === undefined) {
+      include(this.#byTenant, record.tenant, record.leaseId);
     }
-    this.#records.set(leaseId, { ...record, ending: reason });
-    return true;
+    for (const share of record.shares) {
+      (isTaken(share) ? include : exclude)(this.#byNode, share.node, record.leaseId);
+    }
   }
 
-  /** Frees what a lease took. */
-  remove(leaseId: string): LeaseRecord | undefined {
+  delete(leaseId: string): void {
     const record = this.#records.get(leaseId);
-    if (record !== undefined) {
-      this.#records.delete(leaseId);
-      this.#take(record.lease, -1);
+    if (record === undefined) {
+      return;
     }
-    return record;
-  }
-
-  /** What leases take of a node, ending ones included. */
-  taken(node: string): Resources {
-    return this.#taken.get(node) ?? nothing;
+    this.#records.delete(leaseId);
+    this.#count(record, undefined);
+    exclude(this.#byTenant, record.tenant, leaseId);
+    for (const { node } of record.shares) {
+      exclude(this.#byNode, node, leaseId);
+    }
   }
 
   list(): readonly LeaseRecord[] {
     return [...this.#records.values()];
   }
 
+  /** The leases that have something of a node which is not free. */
   onNode(node: string): readonly LeaseRecord[] {
-    return this.list().filter(({ lease }) => lease.node === node);
+    return this.#named(this.#byNode.get(node));
   }
 
-  /** The next moment at which a lease expires, or at which an expired one is freed `skewMs` later. */
-  nextDeadline(skewMs: number): number | undefined {
-    const moments = this.list().map(
-      ({ lease, ending }) => lease.expiry + (ending === undefined ? 0 : skewMs),
-    );
-    return moments.length === 0 ? undefined : moments.reduce((a, b) => Math.min(a, b));
+  countOnNode(node: string): number {
+    return this.#byNode.get(node)?.size ?? 0;
   }
 
-  #take(lease: Lease, sign: 1 | -1): void {
-    const taken = this.taken(lease.node);
-    const next = {
-      cores: taken.cores + sign * lease.cores,
-      memoryMiB: taken.memoryMiB + sign * lease.memoryMiB,
-      gpus: taken.gpus + sign * lease.gpus,
+  ofTenant(tenant: string): readonly LeaseRecord[] {
+    return this.#named(this.#byTenant.get(tenant));
+  }
+
+  /** What a tenant holds, ending leases included. */
+  holdings(tenant: string): Holdings {
+    return this.#holdings.get(tenant) ?? nothing;
+  }
+
+  tenants(): readonly string[] {
+    return [...this.#byTenant.keys()];
+  }
+
+  #named(leaseIds: ReadonlySet<string> | undefined): readonly LeaseRecord[] {
+    return [...(leaseIds ?? [])].flatMap((leaseId) => this.#records.get(leaseId) ?? []);
+  }
+
+  #count(before: LeaseRecord | undefined, after: LeaseRecord | undefined): void {
+    const tenant = (after ?? before)?.tenant ?? '';
+    const held = this.holdings(tenant);
+    const minus = takenResources(before?.shares ?? []);
+    const plus = takenResources(after?.shares ?? []);
+    const next: Holdings = {
+      cores: held.cores + plus.cores - minus.cores,
+      memoryMiB: held.memoryMiB + plus.memoryMiB - minus.memoryMiB,
+      gpus: held.gpus + plus.gpus - minus.gpus,
+      leases: held.leases + (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1),
     };
-    if (next.cores === 0) {
-      this.#taken.delete(lease.node);
+    if (next.leases === 0) {
+      this.#holdings.delete(tenant);
     } else {
-      this.#taken.set(lease.node, next);
+      this.#holdings.set(tenant, next);
     }
+  }
+}
+
+function include(index: Map<string, Set<string>>, key: string, leaseId: string): void {
+  const entries = index.get(key);
+  if (entries === undefined) {
+    index.set(key, new Set([leaseId]));
+  } else {
+    entries.add(leaseId);
+  }
+}
+
+function exclude(index: Map<string, Set<string>>, key: string, leaseId: string): void {
+  const entries = index.get(key);
+  if (entries?.delete(leaseId) === true && entries.size === 0) {
+    index.delete(key);
   }
 }

@@ -57,6 +57,7 @@ const csvColumns: readonly Column[] = [
   ['allocations', (bill) => String(bill.usage.allocations)],
   ['invocations', (bill) => String(bill.usage.invocations)],
   ['core_seconds', (bill) => seconds(bill.usage.coreNanoseconds)],
+  ['memory_mib_seconds', (bill) => (bill.usage.mebibyteMilliseconds / 1e3).toFixed(3)],
   ['hot_polling_seconds', (bill) => seconds(bill.usage.hotPollingNs)],
   ['execution_seconds', (bill) => seconds(bill.usage.executionNs)],
 ];
@@ -68,6 +69,10 @@ const slurmStates: Partial<Record<LeaseEndReason, string>> = {
   'client-gone': 'CANCELLED',
   'node-removed': 'NODE_FAIL',
   'manager-stopping': 'NODE_FAIL',
+  'node-lost': 'NODE_FAIL',
+  'node-drained': 'PREEMPTED',
+  'ended-by-operator': 'CANCELLED',
+  'not-known': 'NODE_FAIL',
 };
 
 function sacctColumns(now: number): readonly Column[] {

@@ -11,14 +11,15 @@ import {
 } from '@rfaas/core';
 import { MessageChannel, type ConnectionRequest, type Listener } from '@rfaas/rdmalib';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { DurableRows } from '../store/durable-rows.ts';
 import { serveClient } from './client-session.ts';
 import { ExecutorSession } from './executor-session.ts';
+import type { LeaseSigner } from './lease-signer.ts';
 import { SessionChannel, type AnswerObserver } from './session-channel.ts';
 
 /** What the acceptor serves connections with. */
 export interface ConnectionAcceptorOptions {
   readonly listener: Listener;
-  readonly cluster: Cluster;
   readonly clusterKey: Uint8Array;
   /** What the resource manager is called in handshakes. */
   readonly name: string;
@@ -28,6 +29,15 @@ export interface ConnectionAcceptorOptions {
   readonly peerTimeoutMs: number;
   readonly logger: Logger;
   readonly onAnswered?: AnswerObserver;
+  /** What connections are served with now. @throws RfaasError that says why none is served */
+  readonly serving: () => ServedCluster;
+}
+
+/** What connections are served with. */
+export interface ServedCluster {
+  readonly cluster: Cluster;
+  readonly rows: DurableRows;
+  readonly signer: LeaseSigner;
 }
 
 /** How long a peer may take to prove who it is. */
@@ -37,7 +47,7 @@ const handshakeMs = 5000;
 const confirmationMs = 5000;
 
 /** Connections at once, those that have proven nothing yet included; each holds some 100 KiB of registered memory. */
-const maxConnections = 1024;
+const maxConnections = 8192;
 
 const servedRoles: readonly ConnectionRole[] = [
   'client-to-resource-manager',
@@ -131,27 +141,28 @@ export class ConnectionAcceptor {
     number: number,
     logger: Logger,
   ): Promise<void> {
-    const { cluster, clusterKey, name, nodeTimeoutMs } = this.#options;
+    const { clusterKey, name, nodeTimeoutMs, serving } = this.#options;
     const isClient = role === 'client-to-resource-manager';
     const peer = await authenticateServer(channel, {
       role,
       name,
       signal: AbortSignal.timeout(handshakeMs),
       keyFor: (claim) => {
+        serving();
         if (claim.name === '') {
           throw new RfaasError('RFAAS_ERR_UNAUTHORISED', `a ${isClient ? 'tenant' : 'node'} needs a name`);
         }
         return (isClient ? deriveTenantCredential : deriveNodeKey)(clusterKey, claim.name);
       },
     });
+    const served = serving();
     if (isClient) {
       const fields = logger.child({ tenant: peer.peerName });
       fields.info('client connected');
       await serveClient({
         channel: session,
         peer,
-        cluster,
-        clusterKey,
+        ...served,
         owner: number,
         confirmationMs,
         logger: fields,
@@ -163,10 +174,11 @@ export class ConnectionAcceptor {
       new ExecutorSession({
         channel: session,
         name: peer.peerName,
-        cluster,
+        ...served,
         timeoutMs: nodeTimeoutMs,
         logger: logger.child({ node: peer.peerName }),
-        onRegistered: (executor) => this.#executors.set(executor.name, executor),
+        onRegistered: (executor) => void this.#executors.set(executor.name, executor),
+        isCurrent: (executor) => this.#executors.get(executor.name) === executor,
       }),
     );
   }

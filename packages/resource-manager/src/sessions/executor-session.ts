@@ -1,19 +1,25 @@
 import {
   configFields,
+  parseLabels,
   RfaasError,
-  type LeaseEndReason,
+  type LeaseHeld,
   type Logger,
   type MessageFields,
   type MessageOf,
+  type OutgoingMessage,
 } from '@rfaas/core';
 import { parseTransportUrl } from '@rfaas/rdmalib';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { DurableRows } from '../store/durable-rows.ts';
 import type { SessionChannel } from './session-channel.ts';
 
-const executorNews = ['lease-ended', 'usage-report'] as const;
+const executorNews = ['lease-ended', 'usage-report', 'node-drain'] as const;
 
 /** How long a node may take to take what it is told before its connection is closed. */
 const dismissalMs = 1000;
+
+/** Leases that a node may say that it holds. */
+const maxHeld = 65_536;
 
 /** What an executor manager's session works with. */
 export interface ExecutorSessionOptions {
@@ -21,17 +27,22 @@ export interface ExecutorSessionOptions {
   /** The name that the node has proven. */
   readonly name: string;
   readonly cluster: Cluster;
+  readonly rows: Pick<DurableRows, 'settled'>;
   /** How long a node may take to register. */
   readonly timeoutMs: number;
   readonly logger: Logger;
   /** The node is registered: what it must be told goes through `session` from now on. */
   readonly onRegistered: (session: ExecutorSession) => void;
+  /** Whether `session` is still the one that speaks for its node. */
+  readonly isCurrent: (session: ExecutorSession) => boolean;
 }
 
 /** The connection of one executor manager. */
 export class ExecutorSession {
   readonly #options: ExecutorSessionOptions;
   readonly #telling = new Set<Promise<void>>();
+  readonly #reports = new Map<string, number>();
+  #storing = false;
 
   constructor(options: ExecutorSessionOptions) {
     this.#options = options;
@@ -41,31 +52,31 @@ export class ExecutorSession {
     return this.#options.name;
   }
 
-  /** Registers the node and listens to it until it goes away; its leases end with it. */
+  /** Registers the node and listens to it until it goes away. */
   async serve(): Promise<void> {
-    const { channel, cluster, logger, name, onRegistered } = this.#options;
-    const registration = await this.#receiveRegistration();
+    const { channel, cluster, logger, name, isCurrent } = this.#options;
+    const registration = await channel.receive(
+      ['register-node'],
+      AbortSignal.timeout(this.#options.timeoutMs),
+    );
     if (registration === undefined) {
       return;
     }
-    const { correlation } = registration;
-    const ending = await this.#register(registration);
-    onRegistered(this);
+    const held = await this.#receiveHeld(registration.held);
+    await this.#register(registration, held);
     try {
-      await channel.send({ kind: 'node-registered' }, correlation);
-      for (const { lease, ending: reason } of ending) {
-        await this.endLease(lease.leaseId, reason ?? 'released');
-      }
       await this.#listen();
     } finally {
-      cluster.nodeLost(name);
+      if (isCurrent(this)) {
+        cluster.nodeGone(name);
+      }
       logger.info('node gone');
     }
   }
 
-  /** Tells the node to end what runs under a lease. */
-  async endLease(leaseId: string, reason: LeaseEndReason): Promise<void> {
-    const telling = this.#options.channel.send({ kind: 'lease-end', leaseId, reason });
+  /** Tells the node something. */
+  async tell(message: OutgoingMessage): Promise<void> {
+    const telling = this.#options.channel.send(message);
     this.#telling.add(telling);
     await telling.finally(() => this.#telling.delete(telling));
   }
@@ -78,25 +89,57 @@ export class ExecutorSession {
     await this.#options.channel.close();
   }
 
-  async #receiveRegistration(): Promise<MessageOf<'register-node'> | undefined> {
-    return this.#options.channel.receive(['register-node'], AbortSignal.timeout(this.#options.timeoutMs));
+  async #receiveHeld(count: number): Promise<readonly LeaseHeld[]> {
+    if (count > maxHeld) {
+      throw new RfaasError('RFAAS_ERR_PROTOCOL', `a node holds at most ${maxHeld} leases, not ${count}`);
+    }
+    const held: LeaseHeld[] = [];
+    const signal = AbortSignal.timeout(this.#options.timeoutMs);
+    while (held.length < count) {
+      const lease = await this.#options.channel.receive(['lease-held'], signal);
+      if (lease === undefined) {
+        throw new RfaasError('RFAAS_ERR_CLOSED', 'the node went away while it registered');
+      }
+      held.push(lease);
+    }
+    return held;
   }
 
-  async #register(registration: MessageOf<'register-node'>): Promise<ReturnType<Cluster['register']>> {
-    const { channel, cluster, logger } = this.#options;
+  async #register(registration: MessageOf<'register-node'>, held: readonly LeaseHeld[]): Promise<void> {
+    const { channel, cluster, logger, rows, onRegistered } = this.#options;
+    const { correlation } = registration;
     try {
       this.#check(registration);
-      const { name, url, cores, memoryMiB, gpus, incarnation } = registration;
-      const ending = cluster.register({ name, url, cores, memoryMiB, gpus }, incarnation);
-      logger.info('node registered', { url, cores, memoryMiB, gpus, incarnation });
-      return ending;
+      const { name, url, cores, memoryMiB, gpus, incarnation, labels } = registration;
+      const oversubscription = registration.oversubscription / 100;
+      const description = {
+        name,
+        url,
+        cores,
+        memoryMiB,
+        gpus,
+        labels: parseLabels(labels),
+        oversubscription,
+      };
+      const { node, endings } = cluster.register(description, incarnation, held);
+      onRegistered(this);
+      logger.info('node registered', { url, cores, memoryMiB, gpus, incarnation, held: held.length });
+      await rows.settled();
+      await channel.send({ kind: 'node-registered' }, correlation);
+      for (const ending of endings) {
+        await this.tell({ kind: 'lease-end', ...ending });
+      }
+      if (node.drain !== 'no') {
+        await this.tell({ kind: 'node-drain', graceMs: Math.max(0, (node.drainDeadline ?? 0) - Date.now()) });
+      }
     } catch (error) {
-      await channel.refuse(error, registration.correlation);
+      await channel.refuse(error, correlation);
       throw error;
     }
   }
 
-  #check({ name, url, cores, memoryMiB, incarnation }: MessageFields<'register-node'>): void {
+  #check(registration: MessageFields<'register-node'>): void {
+    const { name, url, cores, memoryMiB, incarnation, oversubscription } = registration;
     if (name !== this.#options.name) {
       throw new RfaasError(
         'RFAAS_ERR_UNAUTHORISED',
@@ -107,13 +150,13 @@ export class ExecutorSession {
       !configFields.coreCount.safeParse(cores).success ||
       !configFields.mebibytes.safeParse(memoryMiB).success
     ) {
-      throw new RfaasError(
-        'RFAAS_ERR_USAGE',
-        `a node with ${cores} cores and ${memoryMiB} MiB cannot be leased`,
-      );
+      throw usage(`a node with ${cores} cores and ${memoryMiB} MiB cannot be leased`);
     }
     if (incarnation === 0n) {
-      throw new RfaasError('RFAAS_ERR_USAGE', 'an executor manager needs an incarnation other than 0');
+      throw usage('an executor manager needs an incarnation other than 0');
+    }
+    if (oversubscription < 100 || oversubscription > 10_000) {
+      throw usage(`a node is oversubscribed 100 to 10000 percent, not ${oversubscription}`);
     }
     try {
       parseTransportUrl(url);
@@ -129,11 +172,56 @@ export class ExecutorSession {
       if (news === undefined) {
         return;
       }
-      if (news.kind === 'lease-ended') {
-        cluster.leaseEnded(name, news.leaseId);
-      } else if (news.kind === 'usage-report' && !cluster.report(name, news)) {
-        logger.debug('usage report changes nothing', { leaseId: news.leaseId, sequence: news.sequence });
+      switch (news.kind) {
+        case 'lease-ended':
+          cluster.leaseEnded(name, news.leaseId);
+          break;
+        case 'node-drain':
+          logger.info('node is leaving', { graceMs: news.graceMs });
+          cluster.drainNode(name, news.graceMs);
+          break;
+        case 'usage-report':
+          this.#takeReport(news);
+          break;
       }
     }
   }
+
+  /** The node keeps its report until it is stored here; one that is no use any more is taken all the same. */
+  #takeReport(report: MessageOf<'usage-report'>): void {
+    const { cluster, logger, name } = this.#options;
+    const { kind: _kind, correlation: _correlation, ...fields } = report;
+    const outcome = cluster.report(name, fields);
+    if (outcome === 'unknown-lease') {
+      logger.warn('usage of a lease that is not known', { leaseId: report.leaseId });
+    }
+    this.#reports.set(report.allocationId, report.sequence);
+    if (!this.#storing) {
+      this.#storing = true;
+      void this.#acknowledge();
+    }
+  }
+
+  async #acknowledge(): Promise<void> {
+    const { rows, logger, channel } = this.#options;
+    try {
+      while (this.#reports.size > 0) {
+        const reports = [...this.#reports];
+        this.#reports.clear();
+        await rows.settled();
+        for (const [allocationId, sequence] of reports) {
+          await channel.send({ kind: 'usage-taken', allocationId, sequence });
+        }
+      }
+    } catch (error) {
+      // Not acknowledged, so the node sends them again with its next connection or its next report.
+      logger.warn('usage not stored', { error: String(error) });
+    } finally {
+      this.#storing = false;
+    }
+  }
+}
+
+function usage(text: string): RfaasError {
+  return new RfaasError('RFAAS_ERR_USAGE', text);
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { node, request } from '../cluster/test-cluster.ts';
+import { granted, node, request } from '../cluster/test-cluster.ts';
 import { testApi, tokens, type TestApi } from './test-api.ts';
 
 let api: TestApi;
@@ -16,7 +16,7 @@ const unknownLease = '0123456789abcdef0123456789abcdef';
 describe('GET', () => {
   test('/nodes lists nodes with what is free', async () => {
     api.world.cluster.register(node('a', 4, 512), 2n ** 60n);
-    api.world.cluster.grant('alice', 1, request(1, { memoryMiB: 100 }));
+    granted(api.world, request(1, { memoryMiB: 100 }), 'alice');
     const listed = {
       name: 'a',
       url: 'shm://10001',
@@ -37,7 +37,7 @@ describe('GET', () => {
 
   test('/leases lists leases with what they hold and used', async () => {
     api.world.cluster.register(node('a'), 1n);
-    const { lease } = api.world.cluster.grant('alice', 1, request(2));
+    const lease = granted(api.world, request(2), 'alice');
     api.world.cluster.release('alice', lease.leaseId);
     const listed = {
       id: lease.leaseId,
@@ -58,8 +58,8 @@ describe('GET', () => {
 
   test('/tenants lists who holds what; a name that never had a lease holds nothing', async () => {
     api.world.cluster.register(node('a'), 1n);
-    api.world.cluster.grant('alice', 1, request(1));
-    api.world.cluster.grant('alice', 1, request(2));
+    granted(api.world, request(1), 'alice');
+    granted(api.world, request(2), 'alice');
     expect((await api.ask('GET', '/tenants')).body).toMatchObject([
       { name: 'alice', held: { cores: 3 }, leases: 2 },
     ]);
@@ -111,14 +111,14 @@ describe('POST', () => {
       status: 200,
       body: { added: 'n1' },
     });
-    expect(api.world.cluster.nodes()).toMatchObject([
+    expect(api.world.cluster.views.nodes()).toMatchObject([
       { name: 'n1', url: 'shm://10005', cores: 4, memoryMiB: 512, state: 'unverified' },
     ]);
     expect(await api.ask('POST', '/remove?node=n1')).toMatchObject({
       status: 200,
       body: { removed: 'n1' },
     });
-    expect(api.world.cluster.nodes()).toEqual([]);
+    expect(api.world.cluster.views.nodes()).toEqual([]);
   });
 
   test('/add of a name that is there is a conflict', async () => {
@@ -164,7 +164,7 @@ describe('POST', () => {
       status: 400,
       body: { error: { code: 'RFAAS_ERR_USAGE' } },
     });
-    expect(api.world.cluster.nodes()).toEqual([]);
+    expect(api.world.cluster.views.nodes()).toEqual([]);
   });
 
   test('a body that is too long is not read', async () => {
@@ -184,12 +184,12 @@ describe('POST', () => {
 
 test('DELETE ends a lease', async () => {
   api.world.cluster.register(node('a'), 1n);
-  const { lease } = api.world.cluster.grant('alice', 1, request(2));
+  const lease = granted(api.world, request(2), 'alice');
   expect(await api.ask('DELETE', `/leases/${lease.leaseId}`)).toMatchObject({
     status: 202,
     body: { released: lease.leaseId },
   });
-  expect(api.world.told).toEqual([{ node: 'a', leaseId: lease.leaseId, reason: 'released' }]);
+  expect(api.world.told).toEqual([{ node: 'a', leaseId: lease.leaseId, reason: 'ended-by-operator' }]);
 });
 
 describe('what nodes and tenants may', () => {
@@ -198,8 +198,8 @@ describe('what nodes and tenants may', () => {
   beforeEach(() => {
     api.world.cluster.register(node('a'), 1n);
     api.world.cluster.register(node('bb'), 2n);
-    aliceLease = api.world.cluster.grant('alice', 1, request(1, { node: 'a' })).lease.leaseId;
-    bobLease = api.world.cluster.grant('bob', 2, request(1, { node: 'bb' })).lease.leaseId;
+    aliceLease = granted(api.world, request(1, { node: 'a' }), 'alice', 1).leaseId;
+    bobLease = granted(api.world, request(1, { node: 'bb' }), 'bob', 2).leaseId;
   });
   const alice = { token: tokens.tenant('alice') };
   const nodeA = { token: tokens.node('a') };
@@ -237,7 +237,10 @@ describe('what nodes and tenants may', () => {
     expect((await api.ask('POST', '/remove?node=bb', nodeA)).status).toBe(403);
     expect((await api.ask('POST', '/add?node=c', { ...nodeA, body: added })).status).toBe(403);
     expect((await api.ask('POST', '/remove?node=a', nodeA)).status).toBe(200);
-    expect(api.world.cluster.nodes()).toMatchObject([{ name: 'bb' }]);
+    expect(api.world.cluster.views.nodes()).toMatchObject([
+      { name: 'a', drain: 'draining' },
+      { name: 'bb', drain: 'no' },
+    ]);
   });
 
   test.each([
@@ -256,7 +259,7 @@ describe('what nodes and tenants may', () => {
       status: 403,
       body: { error: { code: 'RFAAS_ERR_FORBIDDEN' } },
     });
-    expect(api.world.cluster.nodes()).toHaveLength(2);
+    expect(api.world.cluster.views.nodes()).toHaveLength(2);
   });
 
   test('a monitor reads everything', async () => {

@@ -1,7 +1,9 @@
 import { deriveNodeKey, deriveTenantCredential, generateKey, silentLogger } from '@rfaas/core';
 import { monitorHttpToken, nodeHttpToken, tenantHttpToken } from '@rfaas/core/http';
 import { createAuthenticator } from '../../src/http/authenticator.ts';
-import { ConsoleOverCluster } from '../../src/http/console-over-cluster.ts';
+import { OperatorDesk } from '../../src/cluster/operator-desk.ts';
+import { DurableRows } from '../../src/store/durable-rows.ts';
+import { MemoryStore } from '../../src/store/memory-store.ts';
 import type { HttpApp } from '../../src/http/http-app.ts';
 import { createApi, type ApiOptions } from '../../src/http/http-server.ts';
 import { ManagerMetrics } from '../../src/metrics/manager-metrics.ts';
@@ -37,9 +39,11 @@ export interface TestApi {
 }
 
 export async function testApi(options: Partial<ApiOptions> = {}): Promise<TestApi> {
-  const world = testCluster();
+  const store = new MemoryStore();
+  const rows = new DurableRows(store);
+  const world = testCluster({ rows });
   const metrics = new ManagerMetrics();
-  const console = new ConsoleOverCluster(world.cluster, async () => undefined);
+  const console = new OperatorDesk(world.cluster, rows, store);
   metrics.watch(console);
   const app = await createApi({
     authenticate: createAuthenticator({ operatorToken, clusterKey }),

@@ -6,6 +6,7 @@ const usage = {
   allocations: 2,
   invocations: 7,
   coreNanoseconds: 93_784_500_000_000,
+  mebibyteMilliseconds: 2_048_000,
   hotPollingNs: 1_500_000_000,
   executionNs: 93_784_512_345_678,
 };
@@ -48,9 +49,9 @@ test('bills as JSON are a list, an empty one too', async () => {
 
 test('bills as CSV have one line each', async () => {
   expect((await format([closed, open], 'csv')).split('\r\n')).toEqual([
-    'lease,tenant,nodes,cores,memory_mib,gpus,start,end,reason,allocations,invocations,core_seconds,hot_polling_seconds,execution_seconds',
-    `${closed.leaseId},alice,a b,4,2048,1,2026-01-02T03:04:05.000Z,2026-01-02T03:05:05.000Z,expired,2,7,93784.500000,1.500000,93784.512346`,
-    `${closed.leaseId},alice,a b,1,0,0,2026-01-02T03:04:05.000Z,,,2,7,93784.500000,1.500000,93784.512346`,
+    'lease,tenant,nodes,cores,memory_mib,gpus,start,end,reason,allocations,invocations,core_seconds,memory_mib_seconds,hot_polling_seconds,execution_seconds',
+    `${closed.leaseId},alice,a b,4,2048,1,2026-01-02T03:04:05.000Z,2026-01-02T03:05:05.000Z,expired,2,7,93784.500000,2048.000,1.500000,93784.512346`,
+    `${closed.leaseId},alice,a b,1,0,0,2026-01-02T03:04:05.000Z,,,2,7,93784.500000,2048.000,1.500000,93784.512346`,
     '',
   ]);
 });

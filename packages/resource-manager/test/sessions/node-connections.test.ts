@@ -1,16 +1,7 @@
-import { generateKey, refusalError, type Message, type OutgoingMessage, type RfaasError } from '@rfaas/core';
+import { generateKey, refusalError, type Message, type RfaasError } from '@rfaas/core';
 import { describe, expect, test } from '@jest/globals';
 import { node } from '../cluster/test-cluster.ts';
-import { registration, TestManager } from './test-manager.ts';
-
-const leaseRequest: OutgoingMessage = {
-  kind: 'lease-request',
-  cores: 1,
-  memoryMiB: 0,
-  gpus: 0,
-  durationMs: 60_000,
-  node: '',
-};
+import { leaseRequest, registration, TestManager } from './test-manager.ts';
 
 function refusal(message: Message | undefined): RfaasError {
   if (message?.kind !== 'refused') {
@@ -76,7 +67,7 @@ describe('an executor manager', () => {
     await using world = await TestManager.start();
     const manager = await world.registeredNode('n1', 4, 1n);
     await using client = (await world.client()).peer;
-    expect(await client.ask(leaseRequest)).toMatchObject({ kind: 'lease-granted' });
+    await world.lease(client, leaseRequest(1));
     await manager[Symbol.asyncDispose]();
     await using _again = await reconnect(world, 2n);
     expect(await world.get('/leases')).toEqual([]);
@@ -87,26 +78,45 @@ describe('an executor manager', () => {
     await using world = await TestManager.start();
     const manager = await world.registeredNode('n1', 4, 1n);
     await using client = (await world.client()).peer;
-    const granted = await client.ask(leaseRequest);
-    const leaseId = granted?.kind === 'lease-granted' ? granted.leaseId : '';
+    const { leaseId } = (await world.lease(client, leaseRequest(1))).granted;
     await manager[Symbol.asyncDispose]();
-    await using again = await reconnect(world, 1n);
-    expect(await again.receive()).toMatchObject({ kind: 'lease-end', leaseId, reason: 'node-removed' });
+    await client.send({ kind: 'lease-release', leaseId }, 5);
+    expect(await client.receive()).toMatchObject({ kind: 'lease-released' });
+    await using again = await world.registeredNode('n1');
+    expect(await again.receive()).toMatchObject({ kind: 'lease-end', leaseId, reason: 'released' });
     await again.send({ kind: 'lease-ended', leaseId });
-    const all = { ...leaseRequest, cores: 4 };
-    // The two connections are independent: the request may overtake the confirmation.
-    const outcome = await retried(async () => (await client.ask(all))?.kind, 'lease-granted');
-    expect(outcome).toBe('lease-granted');
+    // The two connections are independent: the request may overtake the confirmation, and then waits for it.
+    await client.send(leaseRequest(4, { queueMs: 10_000 }), 7);
+    const heard: (string | undefined)[] = [];
+    while (heard.at(-1) !== 'lease-granted') {
+      heard.push((await client.receive())?.kind);
+    }
+  });
+
+  test('that stays away is suspect, then lost: its leases end', async () => {
+    await using world = await TestManager.start({ node_timeout_ms: 100 });
+    const manager = await world.registeredNode('n1');
+    await using client = (await world.client()).peer;
+    await world.lease(client, leaseRequest(1));
+    await manager[Symbol.asyncDispose]();
+    const state = async (): Promise<string> =>
+      ((await world.get('/nodes')) as { state: string }[])[0]?.state ?? '';
+    expect(await retried(state, 'suspect')).toBe('suspect');
+    expect(await retried(state, 'lost')).toBe('lost');
+    expect(await world.get('/leases')).toMatchObject([{ state: 'ending', reason: 'node-lost' }]);
   });
 
   test('is removed over HTTP: it is told to end its leases, and its connection is closed', async () => {
     await using world = await TestManager.start();
     await using manager = await world.registeredNode('n1');
     await using client = (await world.client()).peer;
-    expect(await client.ask(leaseRequest)).toMatchObject({ kind: 'lease-granted' });
+    await world.lease(client, leaseRequest(1));
     const response = await fetch(new URL('/remove?node=n1', world.manager.httpUrl), { method: 'POST' });
     expect(response.status).toBe(200);
-    expect(await manager.receive()).toMatchObject({ kind: 'lease-end', reason: 'node-removed' });
+    expect(await manager.receive()).toMatchObject({ kind: 'node-drain', graceMs: 0 });
+    const told = await manager.receive();
+    expect(told).toMatchObject({ kind: 'lease-end', reason: 'node-drained' });
+    await manager.send({ kind: 'lease-ended', leaseId: told?.kind === 'lease-end' ? told.leaseId : '' });
     expect(await manager.receive()).toBeUndefined();
     expect(await world.get('/nodes')).toEqual([]);
   });

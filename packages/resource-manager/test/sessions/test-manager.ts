@@ -1,13 +1,25 @@
 import {
+  generateId,
+  refusalError,
   deriveNodeKey,
   deriveTenantCredential,
   generateKey,
   resourceManagerConfig,
   silentLogger,
+  type MessageFields,
+  type OutgoingMessage,
 } from '@rfaas/core';
 import type { NodeDescription } from '../../src/cluster/executor-registry.ts';
 import { ResourceManager } from '../../src/resource-manager.ts';
+import { MemoryStore } from '../../src/store/memory-store.ts';
+import type { StateStore } from '../../src/store/state-store.ts';
 import { TestPeer } from './test-peer.ts';
+
+/** What a resource manager of a test leaves to the next one. */
+export interface TestState {
+  readonly store: StateStore;
+  readonly clusterKey: Uint8Array;
+}
 
 /** A resource manager in this process, on shared memory and ports that the system chooses. */
 export class TestManager implements AsyncDisposable {
@@ -19,14 +31,20 @@ export class TestManager implements AsyncDisposable {
     this.manager = manager;
   }
 
-  static async start(config: object = {}, nodes: readonly NodeDescription[] = []): Promise<TestManager> {
-    const clusterKey = generateKey();
+  static async start(
+    config: object = {},
+    nodes: readonly NodeDescription[] = [],
+    { store = new MemoryStore(), clusterKey = generateKey() }: Partial<TestState> = {},
+  ): Promise<TestManager> {
     const manager = await ResourceManager.start({
-      config: resourceManagerConfig.parse({ config: { transport: 'shm://0', ...config } }),
+      config: resourceManagerConfig.parse({
+        config: { transport: 'shm://0', client_grace_ms: 0, drain_grace_ms: 0, ...config },
+      }),
       clusterKey,
       httpToken: undefined,
       nodes,
       version: '0.0.0',
+      store,
       logger: silentLogger,
     });
     return new TestManager(clusterKey, manager);
@@ -70,6 +88,12 @@ export class TestManager implements AsyncDisposable {
     return peer;
   }
 
+  /** A lease that a client gets, with all its nodes. */
+  async lease(client: TestPeer, asked: OutgoingMessage): Promise<TestLease> {
+    await client.send(asked, 1);
+    return receiveLease(client);
+  }
+
   /** What `GET path` answers. */
   async get(path: string): Promise<unknown> {
     const response = await fetch(new URL(path, this.manager.httpUrl));
@@ -84,16 +108,8 @@ export class TestManager implements AsyncDisposable {
 /** The message with which a node registers. */
 export function registration(
   name: string,
-  more: { readonly cores?: number; readonly incarnation?: bigint; readonly url?: string } = {},
-): {
-  kind: 'register-node';
-  name: string;
-  url: string;
-  cores: number;
-  memoryMiB: number;
-  gpus: number;
-  incarnation: bigint;
-} {
+  more: Partial<MessageFields<'register-node'>> = {},
+): { readonly kind: 'register-node' } & MessageFields<'register-node'> {
   return {
     kind: 'register-node',
     name,
@@ -102,6 +118,52 @@ export function registration(
     memoryMiB: 1024,
     gpus: 0,
     incarnation: 1n,
+    labels: '',
+    oversubscription: 100,
+    held: 0,
+    ...more,
+  };
+}
+
+/** A lease as a client hears of it. */
+export interface TestLease {
+  readonly granted: MessageFields<'lease-granted'>;
+  readonly shares: readonly MessageFields<'lease-share'>[];
+}
+
+/** Takes the answer to a request for a lease; throws what it is refused with. */
+export async function receiveLease(client: TestPeer): Promise<TestLease> {
+  const shares: MessageFields<'lease-share'>[] = [];
+  for (;;) {
+    const message = await client.receive();
+    if (message?.kind === 'lease-share') {
+      shares.push(message);
+    } else if (message?.kind === 'lease-granted') {
+      return { granted: message, shares };
+    } else {
+      throw message?.kind === 'refused' ? refusalError(message) : new Error(`got ${String(message?.kind)}`);
+    }
+  }
+}
+
+/** The message with which a client asks for cores. */
+export function leaseRequest(
+  cores: number,
+  more: Partial<MessageFields<'lease-request'>> = {},
+): { readonly kind: 'lease-request' } & MessageFields<'lease-request'> {
+  return {
+    kind: 'lease-request',
+    leaseId: generateId(),
+    nodes: 0,
+    cores,
+    memoryMiB: 0,
+    gpus: 0,
+    atLeast: 0,
+    durationMs: 60_000,
+    queueMs: 0,
+    node: '',
+    labels: '',
+    within: '',
     ...more,
   };
 }

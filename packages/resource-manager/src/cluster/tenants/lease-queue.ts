@@ -129,6 +129,19 @@ export class LeaseQueue<T> {
       : this.#sets.rank(line.requests, found.number) + 1;
   }
 
+  get(id: string): WaitingRequest<T> | undefined {
+    return this.#byId.get(id)?.entry;
+  }
+
+  /** The requests of a tenant in their order. */
+  line(tenant: string): readonly WaitingRequest<T>[] {
+    const { requests } = this.#lines.get(tenant) ?? { requests: 0 };
+    return Array.from({ length: this.#sets.size(requests) }, (_, rank) => {
+      const number = this.#sets.id(this.#sets.at(requests, rank));
+      return this.#byNumber.get(number) as WaitingRequest<T>;
+    });
+  }
+
   /** How many requests of a tenant wait. */
   waiting(tenant: string): number {
     const line = this.#lines.get(tenant);

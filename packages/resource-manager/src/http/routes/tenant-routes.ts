@@ -1,6 +1,7 @@
 import { RfaasError } from '@rfaas/core';
 import { z } from 'zod';
 import type { ClusterConsole } from '../../cluster/cluster-view.ts';
+import { noUsage } from '../../cluster/usage-sum.ts';
 import type { HttpApp } from '../http-app.ts';
 import { errorBody } from '../schemas/common-schemas.ts';
 import { tenant, tenantLimits, tenantOf, tenantParameters } from '../schemas/lease-schemas.ts';
@@ -71,10 +72,9 @@ export function addTenantRoutes(app: HttpApp, { console, logger }: RouteOptions)
 }
 
 const nobody = { cores: 0, memoryMiB: 0, gpus: 0 };
-const nothing = { allocations: 0, invocations: 0, hotPollingNs: 0, executionNs: 0, coreNanoseconds: 0 };
 
 /** Every name is that of a tenant: the cluster key makes its credential. */
 function findTenant(console: ClusterConsole, name: string): z.input<typeof tenant> {
   const found = console.tenants().find((view) => view.tenant === name);
-  return tenantOf(found ?? { tenant: name, limits: {}, held: nobody, leases: 0, queued: 0, usage: nothing });
+  return tenantOf(found ?? { tenant: name, limits: {}, held: nobody, leases: 0, queued: 0, usage: noUsage });
 }

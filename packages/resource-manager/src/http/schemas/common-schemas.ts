@@ -22,6 +22,7 @@ export const usage = z.object({
   allocations: z.int().meta({ description: 'Executors that were started' }),
   invocations: z.int(),
   coreSeconds: z.number().meta({ description: 'Cores times the time for which executors held them' }),
+  memoryMiBSeconds: z.number().meta({ description: 'MiB times the time for which executors held them' }),
   hotPollingSeconds: z.number().meta({ description: 'Time that worker threads waited in a busy loop' }),
   executionSeconds: z.number().meta({ description: 'Time in functions, over all worker threads' }),
 });

@@ -143,6 +143,7 @@ export function usageOf(used: Usage): z.input<typeof usage> {
     allocations: used.allocations,
     invocations: used.invocations,
     coreSeconds: used.coreNanoseconds / 1e9,
+    memoryMiBSeconds: used.mebibyteMilliseconds / 1e3,
     hotPollingSeconds: used.hotPollingNs / 1e9,
     executionSeconds: used.executionNs / 1e9,
   };
