@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# The libfabric fabric, build/librdmalib_fabric.so, where libfabric's headers are. Included by the Makefile.
+# The libfabric fabric, build/librdmalib_libfabric.so, where libfabric's headers are. Included by the Makefile.
 #   make check-fabric   runs its C tests; providers that this machine lacks are skipped, saying so
 #   make asan-fabric    the same under AddressSanitizer and UBSan
 
@@ -11,9 +11,9 @@ else
 FABRIC_OBJECTS := $(call objects,$(COMMON) $(wildcard src/fabric/*.c) src/shm/sealed-memory.c src/shm/table.c)
 FABRIC_TESTS := $(wildcard test/fabric/*.c)
 FABRIC_PROGRAMS := $(patsubst test/%.c,$(BUILD)/test/%,$(FABRIC_TESTS))
-LIBRARIES += $(BUILD)/librdmalib_fabric.so
+LIBRARIES += $(BUILD)/librdmalib_libfabric.so
 
-$(BUILD)/librdmalib_fabric.so: $(FABRIC_OBJECTS)
+$(BUILD)/librdmalib_libfabric.so: $(FABRIC_OBJECTS)
 	$(CC) $(SANITIZE) $(SHARED) $(LDFLAGS) $^ -o $@ -lfabric -lpthread
 
 $(BUILD)/test/fabric/%: $(BUILD)/objects/test/fabric/%.o $(FABRIC_OBJECTS)
@@ -21,7 +21,7 @@ $(BUILD)/test/fabric/%: $(BUILD)/objects/test/fabric/%.o $(FABRIC_OBJECTS)
 	$(CC) $(SANITIZE) $(LDFLAGS) $^ -o $@ -lfabric -lpthread
 
 .PHONY: fabric fabric-programs check-fabric
-fabric: $(BUILD)/librdmalib_fabric.so
+fabric: $(BUILD)/librdmalib_libfabric.so
 fabric-programs: $(FABRIC_PROGRAMS)
 check-fabric: $(FABRIC_PROGRAMS)
 	@for program in $(FABRIC_PROGRAMS); do echo "$$program"; "$$program" || exit 1; done

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Network addresses, of the TCP connections and of providers whose names are such addresses. */
+#define _GNU_SOURCE
 #include "internal.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,6 +70,28 @@ int fabric_source_for(const char *host, union fabric_address *source) {
     return shim_fail(error, "there is no way to %s from this host (connect: %s)", host, shim_errno_name(error));
   fabric_set_port(source, 0);
   return 0;
+}
+
+bool fabric_own_address(union fabric_address *address) {
+  struct ifaddrs *all = NULL;
+  const struct ifaddrs *best = NULL;
+  if (getifaddrs(&all) != 0)
+    return false;
+  for (const struct ifaddrs *one = all; one != NULL; one = one->ifa_next) {
+    if (one->ifa_addr == NULL || one->ifa_addr->sa_family != address->any.sa_family || (one->ifa_flags & IFF_UP) == 0)
+      continue;
+    bool reachable = (one->ifa_flags & IFF_LOOPBACK) == 0;
+    if (best == NULL || (reachable && (best->ifa_flags & IFF_LOOPBACK) != 0))
+      best = one;
+  }
+  bool found = best != NULL;
+  if (found) {
+    uint32_t port = fabric_address_port(address);
+    memcpy(&address->storage, best->ifa_addr, fabric_address_bytes(address));
+    fabric_set_port(address, port);
+  }
+  freeifaddrs(all);
+  return found;
 }
 
 void fabric_complete_name(uint8_t *name, uint32_t bytes, const union fabric_address *host) {

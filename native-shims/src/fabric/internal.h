@@ -30,6 +30,8 @@ uint32_t fabric_address_port(const union fabric_address *address);
 void fabric_set_port(union fabric_address *address, uint32_t port);
 socklen_t fabric_address_bytes(const union fabric_address *address);
 bool fabric_is_wildcard(const union fabric_address *address);
+/* Puts an own address in the place of "all of them": one that other hosts reach, if there is one. */
+bool fabric_own_address(union fabric_address *address);
 /* The own address from which another one is reached. 0 or -errno. */
 int fabric_source_for(const char *host, union fabric_address *source);
 /* A peer's name, with the host of its TCP connection where it says none. */

@@ -43,7 +43,7 @@ static int open_socket(struct shim_listener *listener, union fabric_address *add
   if (bind(listener->fd, &address->any, fabric_address_bytes(address)) != 0 ||
       listen(listener->fd, (int)waiting) != 0 || getsockname(listener->fd, &address->any, &bytes) != 0)
     return cannot_listen(address, errno);
-  listener->port = fabric_address_port(address);
+  listener->address = *address;
   return 0;
 }
 
@@ -90,7 +90,18 @@ int shim_listener_open(struct shim_domain *domain, const char *host, uint32_t po
 }
 
 int shim_listener_port(struct shim_listener *listener) {
-  return (int)listener->port;
+  return (int)fabric_address_port(&listener->address);
+}
+
+int shim_listener_host(struct shim_listener *listener, char *host, uint32_t capacity) {
+  union fabric_address address = listener->address;
+  if (capacity == 0)
+    return 0;
+  if (fabric_is_wildcard(&address) && !fabric_own_address(&address))
+    host[0] = '\0';
+  else
+    fabric_format_address(&address, host, capacity);
+  return (int)strlen(host);
 }
 
 static void greet(struct shim_listener *listener, int fd, const union fabric_address *peer) {

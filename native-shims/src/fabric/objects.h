@@ -307,7 +307,7 @@ struct shim_listener {
   struct fabric_passive *passive;
   uint32_t id;
   int fd;
-  uint32_t port;
+  union fabric_address address;
   struct shim_list link;
 };
 

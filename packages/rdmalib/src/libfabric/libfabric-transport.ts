@@ -1,9 +1,8 @@
-import { InvalidArgumentError, RdmaError } from '../errors.ts';
-import { findNativeLibrary } from '../native/find-native-library.ts';
+import { InvalidArgumentError } from '../errors.ts';
 import { NativeTransport } from '../native/native-transport.ts';
-import { Shim } from '../native/shim.ts';
 import { formatTransportUrl, type TransportUrl } from '../transport/transport-url.ts';
 import type { Transport } from '../transport/transport.ts';
+import { loadLibfabric } from './load-libfabric.ts';
 
 /** Hosts that stand for every address, and so for no way there. */
 const anywhere = new Set(['', '0.0.0.0', '::']);
@@ -40,19 +39,4 @@ export function libfabricOptions(url: TransportUrl): string {
   return Object.entries(options)
     .map(([key, value]) => `${key}=${value}\n`)
     .join('');
-}
-
-function loadLibfabric(name: string): Shim {
-  try {
-    return new Shim(name, findNativeLibrary('librdmalib_fabric.so'));
-  } catch (error) {
-    throw new RdmaError(
-      'RDMA_ERR_LIBRARY_NOT_FOUND',
-      'libfabric needs libfabric (1.17 or newer) and the native library that is built on it. Debian: apt-get install libfabric1, ' +
-        'and to build it libfabric-dev. ' +
-        (error instanceof Error ? error.message : String(error)),
-      { operation: 'openTransport', transport: name },
-      { cause: error },
-    );
-  }
 }

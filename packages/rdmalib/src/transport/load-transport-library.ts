@@ -1,4 +1,4 @@
-import { RdmaError } from '../errors.ts';
+import { loadLibfabric } from '../libfabric/load-libfabric.ts';
 import { findNativeLibrary } from '../native/find-native-library.ts';
 import { Shim } from '../native/shim.ts';
 import { loadVerbs } from '../verbs/load-verbs.ts';
@@ -15,10 +15,6 @@ export function loadTransportLibrary(kind: TransportUrl['kind']): string {
     case 'verbs':
       return loadVerbs().path;
     case 'libfabric':
-      throw new RdmaError(
-        'RDMA_ERR_LIBRARY_NOT_FOUND',
-        'this build has no native library for libfabric; use shm:// URLs where both ends are on one host, else verbs://',
-        { operation: 'loadTransportLibrary', transport: 'libfabric' },
-      );
+      return loadLibfabric('libfabric').path;
   }
 }
