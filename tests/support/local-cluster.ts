@@ -16,6 +16,8 @@ export interface NodeSettings {
   readonly words?: readonly string[];
   /** Keys of `executor` in executor_manager.json. */
   readonly executor?: Readonly<Record<string, unknown>>;
+  /** What precedes its command, e.g. to run it in another host of a lab. */
+  readonly through?: readonly string[];
 }
 
 const TENANT = 'tester';
@@ -98,7 +100,10 @@ export class LocalCluster implements AsyncDisposable {
     return deriveNodeKey(this.clusterKey, name);
   }
 
-  async startResourceManager(config: Readonly<Record<string, unknown>> = {}): Promise<SpawnedServer> {
+  async startResourceManager(
+    config: Readonly<Record<string, unknown>> = {},
+    through: readonly string[] = [],
+  ): Promise<SpawnedServer> {
     const path = await this.files.json('resource_manager.json', {
       config: {
         transport: testTransport,
@@ -111,7 +116,7 @@ export class LocalCluster implements AsyncDisposable {
       },
     });
     this.#resourceManager = this.#remember(
-      await spawnServer('rfaas-resource-manager', { arguments: ['-c', path] }),
+      await spawnServer('rfaas-resource-manager', { arguments: ['-c', path], through }),
     );
     return this.#resourceManager;
   }
@@ -119,7 +124,7 @@ export class LocalCluster implements AsyncDisposable {
   /** Starts a node; without a resource manager in this cluster, with `--skip-resource-manager`. */
   async startNode(
     name: string,
-    { cores = 2, memory = 4096, config, words = [], executor }: NodeSettings = {},
+    { cores = 2, memory = 4096, config, words = [], executor, through = [] }: NodeSettings = {},
   ): Promise<SpawnedServer> {
     const path = await this.files.json(`${name}.json`, {
       config: {
@@ -136,7 +141,7 @@ export class LocalCluster implements AsyncDisposable {
     });
     const skip = this.#resourceManager === undefined ? ['--skip-resource-manager'] : [];
     const parameters = ['-c', path, ...skip, ...words];
-    return this.#remember(await spawnServer('rfaas-executor-manager', { arguments: parameters }));
+    return this.#remember(await spawnServer('rfaas-executor-manager', { arguments: parameters, through }));
   }
 
   /** A client of the resource manager, as the cluster's tenant; without one, of the only node. */

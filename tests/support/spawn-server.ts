@@ -25,6 +25,8 @@ export interface ServerExit {
 export interface SpawnOptions {
   readonly arguments?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** What precedes the command, e.g. to run it in another host of a lab. */
+  readonly through?: readonly string[];
   /** How long it may take to get ready. Default 20000. */
   readonly timeoutMs?: number;
 }
@@ -118,7 +120,9 @@ export async function spawnServer(
   options: SpawnOptions = {},
 ): Promise<SpawnedServer> {
   const script = fileURLToPath(new URL(scripts[program], import.meta.url));
-  const child = spawn(process.execPath, [script, ...(options.arguments ?? [])], {
+  const words = [...(options.through ?? []), process.execPath, script, ...(options.arguments ?? [])];
+  const [command = process.execPath, ...parameters] = words;
+  const child = spawn(command, parameters, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: childEnvironment(options.environment),
   });

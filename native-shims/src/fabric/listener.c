@@ -57,15 +57,24 @@ static int open_listener(struct shim_listener *listener, union fabric_address *a
   return error;
 }
 
+/* Without a host: the own address on the way to where the domain was opened for, whose peers are to connect back. */
+static int find_address(struct shim_domain *domain, const char *host, union fabric_address *address) {
+  const struct fabric_options *options = &domain->options;
+  bool is_told = host != NULL && host[0] != '\0';
+  if (!is_told && options->source[0] == '\0' && options->route[0] != '\0')
+    return fabric_source_for(options->route, address);
+  return fabric_lookup(is_told ? host : options->source, 0, true, address);
+}
+
 int shim_listener_open(struct shim_domain *domain, const char *host, uint32_t port, uint32_t backlog,
                        struct shim_listener **opened) {
   union fabric_address address;
   if (port > UINT16_MAX)
     return shim_fail(EINVAL, "cannot listen on port %u: ports end at 65535", port);
-  const char *wanted = host != NULL && host[0] != '\0' ? host : domain->options.source;
-  int error = fabric_lookup(wanted, port, true, &address);
+  int error = find_address(domain, host, &address);
   if (error != 0)
     return error;
+  fabric_set_port(&address, port);
   struct shim_listener *listener = calloc(1, sizeof *listener);
   if (listener == NULL)
     return shim_fail(ENOMEM, "no memory for a listener");
