@@ -2,6 +2,8 @@ import { InvalidArgumentError } from '../errors.ts';
 import { NativeTransport } from '../native/native-transport.ts';
 import { formatTransportUrl, type TransportUrl } from '../transport/transport-url.ts';
 import type { Transport } from '../transport/transport.ts';
+import { authorizedUrl } from './credentials/authorized-url.ts';
+import { openDrc } from './credentials/drc.ts';
 import { loadLibfabric } from './load-libfabric.ts';
 
 /** Hosts that stand for every address, and so for no way there. */
@@ -14,10 +16,12 @@ const aliases: Readonly<Record<string, string>> = { ugni: 'gni' };
  * RDMA through libfabric, over the provider that the URL names: `libfabric+tcp://10.0.0.7:10005`. The provider is handed to libfabric
  * as it is (`ugni` means `gni`). Options: `endpoint` (`msg`, `rdm`; default what the provider has, `msg` first), `source` (an own
  * address), `route` (an address; the device lies on the way there; default the URL's host), `domain` (libfabric's name of a device),
- * `auth_key` (hexadecimal), `peer_timeout_ms` (how long a silent host is waited for, default 10000), `handshake_ms` (default 5000).
+ * `auth_key` (hexadecimal; or what it is made of: `credential` or `cookie` for gni, `svc_id` and `vni` for cxi, where the environment's
+ * `SLINGSHOT_*` are the default), `peer_timeout_ms` (how long a silent host is waited for, default 10000), `handshake_ms` (default 5000).
  */
 export function openLibfabricTransport(url: TransportUrl): Transport {
-  const options = libfabricOptions(url);
+  const authorized = authorizedUrl(url, process.env, (credential) => openDrc().access(credential));
+  const options = libfabricOptions(authorized);
   const { provider } = url;
   return new NativeTransport(loadLibfabric(`libfabric:${provider}`), options);
 }
