@@ -21,7 +21,7 @@ Examples:
   rfaas credentials acquire --job 4711 --user 1000   a credential, granted to that job and user at once
   rfaas credentials grant 42 --job 4712              grant it to another job
   rfaas credentials access 42                        its cookie and authorization key; checks the grant
-  rfaas-executor-manager --transport "libfabric+gni://nid00042:10005?credential=42"
+  rfaas invoke … -r "libfabric+gni://nid00040:10000?credential=42"   use it; in files: "transport"
   rfaas credentials release 42`;
 
 /** `rfaas credentials`: DRC credentials, with which processes of different jobs talk over Cray Aries. */
