@@ -1,4 +1,5 @@
 import { expect } from '@jest/globals';
+import { isIP } from 'node:net';
 
 import { place, received, sent } from '../party.ts';
 
@@ -8,6 +9,14 @@ export function connecting({ play }: Scene): void {
   play('a listener on port 0 says which port it got', async ({ far }) => {
     const { port } = await far.listen();
     expect(port).toBeGreaterThan(0);
+  });
+
+  play('a listener says where peers find it', async ({ far, capabilities }) => {
+    const { host } = await far.listen();
+    expect(['0.0.0.0', '::']).not.toContain(host);
+    if (capabilities.crossesHosts) {
+      expect(isIP(host)).toBeGreaterThan(0);
+    }
   });
 
   play('both ends are established after accept', async ({ pair }) => {
