@@ -8,8 +8,18 @@ const usualLibraries = ['libdrc.so', '/opt/cray/rdma-credentials/default/lib64/l
 
 /** Who else may use a credential. */
 export type CredentialTarget =
-  | { readonly kind: 'job'; /** As the workload manager numbers it. */ readonly id: number }
-  | { readonly kind: 'user'; /** The numeric user id. */ readonly id: number };
+  | {
+      /** Every process of a job. */
+      readonly kind: 'job';
+      /** As the workload manager numbers it. */
+      readonly id: number;
+    }
+  | {
+      /** Every process of a user. */
+      readonly kind: 'user';
+      /** The numeric user id. */
+      readonly id: number;
+    };
 
 /** Options of Drc.acquire. */
 export interface AcquireOptions {
