@@ -24,7 +24,12 @@ beforeAll(async () => {
   expect(written.code).toBe(0);
   const keys = { transport: undefined, rdma_device: device, devices_database: 'devices.json' };
   await cluster.startResourceManager(keys);
-  await cluster.startNode('node-0', { config: { transport: undefined }, words: ['--device', device] });
+  await cluster.startNode('node-0', {
+    config: { transport: undefined },
+    words: ['--device', device],
+    // Emulated processors load an executor's modules some ten times slower.
+    executor: { start_timeout_ms: 60_000 },
+  });
 });
 
 afterAll(async () => {
