@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client } from '@rfaas/client';
 import { deriveNodeKey, generateKey } from '@rfaas/core';
+import { formatTransportUrl, parseTransportUrl, withOwnOptions } from '@rfaas/rdmalib';
 
 const NODE_NAME = 'benchmark-node';
 const READY_MS = 20_000;
@@ -57,7 +58,9 @@ export class LocalNode implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     try {
-      return new LocalNode(await readUrl(child), nodeKey, directory, child);
+      const announced = parseTransportUrl(await readUrl(child));
+      const url = formatTransportUrl(withOwnOptions(announced, parseTransportUrl(transport)));
+      return new LocalNode(url, nodeKey, directory, child);
     } catch (error) {
       child.kill('SIGKILL');
       await rm(directory, { recursive: true, force: true });
