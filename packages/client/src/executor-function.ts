@@ -68,6 +68,28 @@ export class ExecutorFunction {
   }
 
   /**
+   * Invokes for every input at once and spins until all replies are there; `outputs[i]` holds the output of `inputs[i]`.
+   * As many invocations are in flight as there are slots, so that their travelling times overlap: for throughput what
+   * {@link invokeSync} with buffers is for latency. Inputs in local memory may come more than once, outputs and mapped
+   * inputs may not.
+   *
+   * Returns the lengths of the outputs in bytes. Throws as {@link invokeSync}, once no reply is missing, the error of the
+   * first input that failed; RFAAS_ERR_USAGE where there are not as many outputs as inputs.
+   */
+  invokeAllSync(
+    inputs: readonly InvocationInput[],
+    outputs: readonly InvocationOutput[],
+    { deadlineMs }: InvokeSyncOptions = {},
+  ): Uint32Array {
+    return this.#invoker.invokeAll(
+      this.#entry,
+      inputs as readonly InputBuffer[],
+      outputs as readonly OutputBuffer[],
+      deadlineMs,
+    );
+  }
+
+  /**
    * Invokes without waiting: many may be in flight, and those beyond the slots wait their turn. Rejects as
    * {@link invokeSync} throws, and with RFAAS_ERR_ABORTED.
    */

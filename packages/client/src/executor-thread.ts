@@ -15,6 +15,8 @@ import { COMPLETION_WORDS, LOST, REPLIED, TIMED_OUT, word } from './invoke-conte
 import type { NativeLoops } from './native-loops.ts';
 import type { PendingInvocation } from './pending-invocation.ts';
 import { RequestContext } from './request-context.ts';
+import { SynchronousReplies } from './synchronous-replies.ts';
+import { SPIN_CHUNK_MICROSECONDS } from './spin-chunk.ts';
 import { SlotMemory, type ThreadAnnouncement } from './slot-memory.ts';
 
 /** `enum shim_opcode` and `enum shim_status`, as far as completions here need them. */
@@ -22,9 +24,6 @@ const OPCODE_WRITE = 2;
 const OPCODE_RECEIVE_IMMEDIATE = 7;
 const STATUS_SUCCESS = 0;
 const STATUS_FLUSHED = 7;
-
-/** Longest native spin in one go, so that deadlines, the connection's state and other connections are looked at. */
-const SPIN_CHUNK_MICROSECONDS = 10_000;
 
 /** Synchronous invocations from one look at the control connections to the next; a power of two. */
 const INVOCATIONS_PER_TENDING = 64;
@@ -64,7 +63,7 @@ export class ExecutorThread implements SchedulableThread {
   readonly #request: RequestContext;
   readonly #batch: WorkCompletionBatch;
   readonly #onLost: (reason: string) => void;
-  #syncSlot = -1;
+  readonly #synchronous: SynchronousReplies;
   #untended = 0;
   #isLost = false;
   #isClosed = false;
@@ -78,6 +77,7 @@ export class ExecutorThread implements SchedulableThread {
     this.#loops = loops;
     this.#onLost = onLost;
     this.table = new InvocationTable(announcement.slots);
+    this.#synchronous = new SynchronousReplies(announcement.slots);
     this.#batch = createCompletionBatch(2 * announcement.slots);
     this.memory = new SlotMemory(domain, endpoint, announcement, owner);
     const { slots, slotStride } = announcement;
@@ -132,7 +132,10 @@ export class ExecutorThread implements SchedulableThread {
     words[word.microseconds] = microseconds;
     const result = this.#loops.invoke(this.#request.index);
     if (result < 0) throw this.#notPosted(slot, result);
-    if (result !== REPLIED) this.table.setInFlight(slot, undefined);
+    if (result !== REPLIED) {
+      this.table.setInFlight(slot, undefined);
+      this.#synchronous.expect(slot, output.capacity);
+    }
     const others = words[word.otherCount]!;
     if (others !== 0) this.#dispatchAll(words, word.others, others, false);
     if (result === REPLIED) {
@@ -144,22 +147,50 @@ export class ExecutorThread implements SchedulableThread {
     return result === TIMED_OUT && !this.#isLost ? 'timed-out' : 'lost';
   }
 
+  /**
+   * Sends one of several synchronous invocations in an acquired slot. Its reply is there once the table does not wait for
+   * the slot any more; see {@link readReply}.
+   */
+  submitSynchronous(
+    functionIndex: number,
+    slot: number,
+    input: InputBuffer | undefined,
+    inputBytes: number,
+    output: OutputBuffer,
+  ): void {
+    const region = input === undefined ? this.memory.stagingOf(slot) : input.region;
+    this.#tend();
+    const id = this.table.begin(slot, undefined);
+    this.#synchronous.expect(slot, output.capacity);
+    this.#request.describe(functionIndex, id, region, inputBytes, output);
+    const result = this.#loops.submit(this.#request.index);
+    if (result < 0) throw this.#notPosted(slot, result);
+  }
+
   /** Goes on spinning for the reply of a synchronous invocation that {@link invoke} did not see. */
   wait(slot: number, milliseconds: number): WaitOutcome {
     const end = performance.now() + milliseconds;
-    this.#syncSlot = slot;
-    try {
-      while (this.table.isWaiting(slot)) {
-        if (this.#isLost) return 'lost';
-        const left = (end - performance.now()) * 1000;
-        if (left <= 0) return 'timed-out';
-        tendMessageChannels();
-        if (this.spin(Math.min(left, SPIN_CHUNK_MICROSECONDS)) === 0) this.#checkState();
-      }
-      return 'replied';
-    } finally {
-      this.#syncSlot = -1;
+    while (this.table.isWaiting(slot)) {
+      if (this.#isLost) return 'lost';
+      const left = (end - performance.now()) * 1000;
+      if (left <= 0) return 'timed-out';
+      this.spinOnce(left);
     }
+    this.readReply(slot);
+    return 'replied';
+  }
+
+  /** Spins until something came, for so many microseconds at most, and looks at the connections when nothing did. */
+  spinOnce(microseconds: number): void {
+    if (this.spin(Math.min(microseconds, SPIN_CHUNK_MICROSECONDS)) > 0) return;
+    tendMessageChannels();
+    this.#checkState();
+  }
+
+  /** Sets replyStatus and replyBytes to those of the last synchronous invocation in a slot. */
+  readReply(slot: number): void {
+    this.replyStatus = this.#synchronous.statusOf(slot);
+    this.replyBytes = this.#synchronous.byteLengthOf(slot);
   }
 
   /** Takes the replies that are there and settles their invocations; returns how many completions came. */
@@ -231,22 +262,20 @@ export class ExecutorThread implements SchedulableThread {
       return;
     }
     const invocation = this.table.ownerOf(slot);
-    if (invocation !== undefined) {
-      const result = invocation.output ?? this.memory.resultOf(slot);
-      if (byteLength > result.capacity) {
-        this.#lose(`it says that it wrote ${byteLength} bytes where ${result.capacity} are`);
-        return;
-      }
-      invocation.replied(status, byteLength, result);
-      this.table.complete(slot);
-      invocation.releaseBuffers();
+    const result = invocation === undefined ? undefined : (invocation.output ?? this.memory.resultOf(slot));
+    const capacity = result?.capacity ?? this.#synchronous.capacityOf(slot);
+    if (byteLength > capacity) {
+      this.#lose(`it says that it wrote ${byteLength} bytes where ${capacity} are`);
       return;
     }
-    this.table.complete(slot);
-    if (slot === this.#syncSlot) {
-      this.replyStatus = status;
-      this.replyBytes = byteLength;
+    if (invocation === undefined || result === undefined) {
+      this.#synchronous.replied(slot, status, byteLength);
+      this.table.complete(slot);
+      return;
     }
+    invocation.replied(status, byteLength, result);
+    this.table.complete(slot);
+    invocation.releaseBuffers();
   }
 
   /** Callers that never wait let no event loop turn: peers on other hosts would take this one for gone. */
@@ -275,10 +304,4 @@ export class ExecutorThread implements SchedulableThread {
       { details: { errno: -result, thread: this.index } },
     );
   }
-}
-
-/** How long the native call that sends an invocation may spin: what is left to wait is waited for after it. */
-export function firstSpinMicroseconds(deadlineMs: number | undefined): number {
-  if (deadlineMs === undefined) return SPIN_CHUNK_MICROSECONDS;
-  return Math.max(0, Math.min(Math.ceil(deadlineMs * 1000), SPIN_CHUNK_MICROSECONDS));
 }

@@ -102,6 +102,15 @@ export function wrongBuffer(kind: string, isFreed: boolean): RfaasError {
       );
 }
 
+/** The error for a group of invocations whose inputs and outputs do not pair up. */
+export function unpairedBuffers(inputs: number, outputs: number): RfaasError {
+  return new RfaasError(
+    'RFAAS_ERR_USAGE',
+    `${inputs} inputs and ${outputs} outputs were given; every input needs an output of its own`,
+    { details: { inputs, outputs } },
+  );
+}
+
 /** The error for a buffer that an invocation in flight may still touch. */
 export function busyBuffer(kind: string): RfaasError {
   return new RfaasError(

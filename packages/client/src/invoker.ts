@@ -1,22 +1,22 @@
 import type { RfaasError } from '@rfaas/core';
 import { invocationStatus } from '@rfaas/core';
+import { BufferChecks } from './buffer-checks.ts';
 import { CompletionPump } from './completion-pump.ts';
-import { firstSpinMicroseconds, type ExecutorThread } from './executor-thread.ts';
+import type { ExecutorThread } from './executor-thread.ts';
 import type { OutputBuffer } from './invocation-buffers.ts';
 import { InputBuffer } from './invocation-buffers.ts';
 import { InvocationScheduler } from './invocation-scheduler.ts';
 import { copyOf, errorText, PendingInvocation, type InvokeOptions } from './pending-invocation.ts';
 import {
-  busyBuffer,
   deadlinePassed,
   freshCopy,
-  inputTooLarge,
   invocationAborted,
   lostWhileCalling,
   replyError,
-  wrongBuffer,
 } from './invocation-errors.ts';
 import { SignalWatch } from './signal-watch.ts';
+import { firstSpinMicroseconds } from './spin-chunk.ts';
+import { SynchronousGroup } from './synchronous-group.ts';
 
 /** A function of the package: its name and its index in requests. */
 export interface FunctionEntry {
@@ -32,7 +32,7 @@ const NOTHING = new Uint8Array(0);
  */
 export class Invoker {
   readonly #threads: readonly ExecutorThread[];
-  readonly #owner: object;
+  readonly #buffers: BufferChecks;
   readonly #scheduler: InvocationScheduler<PendingInvocation>;
   readonly #pump: CompletionPump;
   readonly #signals = new SignalWatch();
@@ -48,7 +48,7 @@ export class Invoker {
     onFailure: (error: unknown) => void,
   ) {
     this.#threads = threads;
-    this.#owner = owner;
+    this.#buffers = new BufferChecks(owner, threads[0]!.inputBytes);
     this.#scheduler = new InvocationScheduler(threads);
     this.#pump = new CompletionPump({
       threads,
@@ -66,7 +66,7 @@ export class Invoker {
     deadlineMs: number | undefined,
   ): Uint8Array {
     this.#checkOpen();
-    this.#checkInput(entry, input);
+    this.#buffers.checkInput(entry, input);
     const start = deadlineMs === undefined ? 0 : performance.now();
     const thread = this.#takeSlot(entry, input, deadlineMs, start);
     const slot = this.#acquired;
@@ -88,8 +88,8 @@ export class Invoker {
     deadlineMs: number | undefined,
   ): number {
     this.#checkOpen();
-    this.#checkOutput(output);
-    this.#checkInput(entry, input);
+    this.#buffers.checkOutput(output);
+    this.#buffers.checkInput(entry, input);
     const start = deadlineMs === undefined ? 0 : performance.now();
     if (input instanceof InputBuffer && input.place !== undefined) {
       // Its slot is its own: nothing to take or to give back.
@@ -106,6 +106,22 @@ export class Invoker {
     }
   }
 
+  /** Invokes for every input and spins until all replies are there; returns the lengths of the outputs. */
+  invokeAll(
+    entry: FunctionEntry,
+    inputs: readonly InputBuffer[],
+    outputs: readonly OutputBuffer[],
+    deadlineMs: number | undefined,
+  ): Uint32Array {
+    this.#checkOpen();
+    const parts = { threads: this.#threads, scheduler: this.#scheduler, buffers: this.#buffers };
+    try {
+      return new SynchronousGroup(parts, entry, inputs, outputs).run(deadlineMs);
+    } finally {
+      this.#resume();
+    }
+  }
+
   /** Invokes; the promise settles with the reply, the deadline, the signal or the executor's end. */
   async invoke(
     entry: FunctionEntry,
@@ -115,8 +131,8 @@ export class Invoker {
   ): Promise<Uint8Array> {
     if (this.#ending !== undefined) throw await this.#ending;
     this.#checkOpen();
-    this.#checkInput(entry, input);
-    if (output !== undefined) this.#checkOutput(output);
+    this.#buffers.checkInput(entry, input);
+    if (output !== undefined) this.#buffers.checkOutput(output);
     if (options.signal?.aborted === true) throw invocationAborted(entry.name, options.signal.reason);
     const invocation = new PendingInvocation(entry.name, entry.index, input, output);
     invocation.holdBuffers();
@@ -157,21 +173,6 @@ export class Invoker {
   /** Throws why nothing can be invoked any more. */
   #checkOpen(): void {
     if (this.#end !== undefined) throw freshCopy(this.#end);
-  }
-
-  #checkInput(entry: FunctionEntry, input: Uint8Array | InputBuffer): void {
-    if (input instanceof InputBuffer) {
-      if (input.owner !== this.#owner || input.isFreed) throw wrongBuffer('input', input.isFreed);
-      if (input.place !== undefined && input.uses > 0) throw busyBuffer('input');
-      return;
-    }
-    const capacity = this.#threads[0]!.inputBytes;
-    if (input.byteLength > capacity) throw inputTooLarge(entry.name, input.byteLength, capacity);
-  }
-
-  #checkOutput(output: OutputBuffer): void {
-    if (output.owner !== this.#owner || output.isFreed) throw wrongBuffer('output', output.isFreed);
-    if (output.isBusy) throw busyBuffer('output');
   }
 
   /** The slot that `#takeSlot` took: a field, since returning both would allocate. */

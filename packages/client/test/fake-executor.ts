@@ -51,6 +51,8 @@ export class FakeExecutor {
   readonly domain: ProtectionDomain;
   /** Answers a synchronous invocation at once; without it the invocation times out. */
   onInvoke: ((request: FakeRequest) => void) | undefined;
+  /** Sees every request that is submitted and may answer it at once. */
+  onSubmit: ((request: FakeRequest) => void) | undefined;
   /** What the next submit or invoke returns instead of posting. */
   nextPostResult = 0;
   readonly #connections: FakeConnection[];
@@ -218,7 +220,10 @@ class FakeConnection {
     };
     executor.requests.push(request);
     words[word.otherCount] = 0;
-    if (!isSync) return 0;
+    if (!isSync) {
+      executor.onSubmit?.(request);
+      return 0;
+    }
     executor.onInvoke?.(request);
     return this.#takeOwn(id);
   }
