@@ -73,6 +73,28 @@ describe('a native library', () => {
     output.free();
   });
 
+  test('is invoked for many buffers at once, also when some of the functions fail', async () => {
+    const inputs = Array.from({ length: 50 }, () => executor.allocateInput(8));
+    const outputs = inputs.map(() => executor.allocateOutput(8));
+    try {
+      const echo = executor.function('echo');
+      for (let round = 0; round < 100; round += 1) {
+        inputs.forEach((input, index) => input.as(Float64Array).fill(round * 50 + index));
+        const lengths = echo.invokeAllSync(inputs, outputs, { deadlineMs: 20_000 });
+        expect(new Set(lengths)).toEqual(new Set([8]));
+        expect(outputs.map((output) => output.as(Float64Array)[0])).toEqual(
+          inputs.map((_, index) => round * 50 + index),
+        );
+      }
+      expect(() => executor.function('return_too_much').invokeAllSync(inputs, outputs)).toThrow(
+        expect.objectContaining({ code: 'RFAAS_ERR_OUTPUT_TOO_LARGE' }),
+      );
+      expect(echo.invokeAllSync(inputs, outputs)).toHaveLength(50);
+    } finally {
+      for (const buffer of [...inputs, ...outputs]) buffer.free();
+    }
+  });
+
   test('takes inputs of every size up to its slot', async () => {
     for (const byteLength of [1, 63, 64, 65, 4095, 4096, 4097, 100_000, 1024 * 1024]) {
       const input = Uint8Array.from({ length: byteLength }, (_, index) => index * 7);

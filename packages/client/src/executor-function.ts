@@ -4,7 +4,8 @@ import {
   type InvocationInput,
   type InvocationOutput,
 } from './invocation-buffers.ts';
-import type { FunctionEntry, Invoker } from './invoker.ts';
+import type { FunctionEntry } from './function-entry.ts';
+import type { Invoker } from './invoker.ts';
 import { boundedMap, type MapInputs } from './bounded-map.ts';
 import type { InvokeOptions } from './pending-invocation.ts';
 

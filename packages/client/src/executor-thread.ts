@@ -5,42 +5,32 @@ import {
   tendMessageChannels,
   type CompletionQueue,
   type Endpoint,
-  type ProtectionDomain,
   type WorkCompletionBatch,
 } from '@rfaas/rdmalib';
 import type { InputBuffer, OutputBuffer } from './invocation-buffers.ts';
 import type { SchedulableThread } from './invocation-scheduler.ts';
 import { InvocationTable } from './invocation-table.ts';
-import { COMPLETION_WORDS, LOST, REPLIED, TIMED_OUT, word } from './invoke-context.ts';
+import {
+  COMPLETION_WORDS,
+  LOST,
+  OPCODE_RECEIVE_IMMEDIATE,
+  OPCODE_WRITE,
+  REPLIED,
+  STATUS_FLUSHED,
+  STATUS_SUCCESS,
+  TIMED_OUT,
+  word,
+} from './invoke-context.ts';
 import type { NativeLoops } from './native-loops.ts';
 import type { PendingInvocation } from './pending-invocation.ts';
 import { RequestContext } from './request-context.ts';
 import { SynchronousReplies } from './synchronous-replies.ts';
 import { SPIN_CHUNK_MICROSECONDS } from './spin-chunk.ts';
-import { SlotMemory, type ThreadAnnouncement } from './slot-memory.ts';
-
-/** `enum shim_opcode` and `enum shim_status`, as far as completions here need them. */
-const OPCODE_WRITE = 2;
-const OPCODE_RECEIVE_IMMEDIATE = 7;
-const STATUS_SUCCESS = 0;
-const STATUS_FLUSHED = 7;
+import { SlotMemory } from './slot-memory.ts';
+import type { ThreadParts } from './thread-parts.ts';
 
 /** Synchronous invocations from one look at the control connections to the next; a power of two. */
 const INVOCATIONS_PER_TENDING = 64;
-
-/** What a thread connection is made of. */
-export interface ThreadParts {
-  readonly domain: ProtectionDomain;
-  readonly endpoint: Endpoint;
-  /** This endpoint's alone, so that a synchronous invocation polls nothing else. */
-  readonly queue: CompletionQueue;
-  readonly loops: NativeLoops;
-  readonly announcement: ThreadAnnouncement;
-  /** Marks buffers as this executor's. */
-  readonly owner: object;
-  /** The connection is of no use any more; called once, by whatever noticed it. */
-  readonly onLost: (reason: string) => void;
-}
 
 /** How a wait for a synchronous invocation ended. */
 export type WaitOutcome = 'replied' | 'timed-out' | 'lost';

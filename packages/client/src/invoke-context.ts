@@ -32,6 +32,12 @@ export const word = {
 /** Words of one completion, `struct shim_completion` in native-shims/include/rdmalib_shim.h. */
 export const COMPLETION_WORDS = 8;
 
+/** `enum shim_opcode` and `enum shim_status`, as far as completions of invocations need them. */
+export const OPCODE_WRITE = 2;
+export const OPCODE_RECEIVE_IMMEDIATE = 7;
+export const STATUS_SUCCESS = 0;
+export const STATUS_FLUSHED = 7;
+
 /** Room in `others`: every slot's reply and failed request. */
 const MAX_OTHERS = 128;
 

@@ -5,6 +5,7 @@ import { CompletionPump } from './completion-pump.ts';
 import type { ExecutorThread } from './executor-thread.ts';
 import type { OutputBuffer } from './invocation-buffers.ts';
 import { InputBuffer } from './invocation-buffers.ts';
+import type { FunctionEntry } from './function-entry.ts';
 import { InvocationScheduler } from './invocation-scheduler.ts';
 import { copyOf, errorText, PendingInvocation, type InvokeOptions } from './pending-invocation.ts';
 import {
@@ -17,12 +18,6 @@ import {
 import { SignalWatch } from './signal-watch.ts';
 import { firstSpinMicroseconds } from './spin-chunk.ts';
 import { SynchronousGroup } from './synchronous-group.ts';
-
-/** A function of the package: its name and its index in requests. */
-export interface FunctionEntry {
-  readonly name: string;
-  readonly index: number;
-}
 
 const NOTHING = new Uint8Array(0);
 

@@ -4,7 +4,7 @@ import type { ExecutorThread } from './executor-thread.ts';
 import type { InputBuffer, OutputBuffer } from './invocation-buffers.ts';
 import { deadlinePassed, lostWhileCalling, replyError, unpairedBuffers } from './invocation-errors.ts';
 import type { InvocationScheduler } from './invocation-scheduler.ts';
-import type { FunctionEntry } from './invoker.ts';
+import type { FunctionEntry } from './function-entry.ts';
 import { errorText, PendingInvocation } from './pending-invocation.ts';
 
 /** What a group is sent with. */
