@@ -34,14 +34,20 @@ const inService = { drain: 'no', drainDeadline: undefined, isLeaving: false } as
 /** The nodes of the cluster by name. */
 export class ExecutorRegistry {
   readonly #nodes = new Map<string, ClusterNode>();
+  #suspects = 0;
 
   get size(): number {
     return this.#nodes.size;
   }
 
+  /** How many nodes are suspect. */
+  get suspects(): number {
+    return this.#suspects;
+  }
+
   /** A node that was there when the process started. */
   restore(node: ClusterNode): void {
-    this.#nodes.set(node.name, node);
+    this.#set(node);
   }
 
   /** Adds a node that was not seen. @throws RfaasError `RFAAS_ERR_NODE_EXISTS` unless the one of this name is lost */
@@ -73,6 +79,7 @@ export class ExecutorRegistry {
   remove(name: string): ClusterNode {
     const node = this.require(name);
     this.#nodes.delete(name);
+    this.#suspects -= suspicion(node);
     return node;
   }
 
@@ -108,7 +115,12 @@ export class ExecutorRegistry {
   }
 
   #set(node: ClusterNode): ClusterNode {
+    this.#suspects += suspicion(node) - suspicion(this.#nodes.get(node.name));
     this.#nodes.set(node.name, node);
     return node;
   }
+}
+
+function suspicion(node: ClusterNode | undefined): number {
+  return node?.state === 'suspect' ? 1 : 0;
 }

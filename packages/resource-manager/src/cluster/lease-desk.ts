@@ -102,8 +102,7 @@ export class LeaseDesk {
     const records = new Map<string, LeaseRecord>();
     const granted = this.queue.serve(
       this.#parts.options.clock(),
-      // Placement refuses what fits nowhere as fast as this could.
-      () => Number.POSITIVE_INFINITY,
+      () => this.#parts.placement.mostFreeCores(),
       (entry) => this.#attempt(entry, records),
     );
     for (const entry of granted) {
@@ -181,7 +180,7 @@ export class LeaseDesk {
 
   /** Whether nodes are suspect that may have room once they are back, such as after a restart. */
   #awaitsNodes(): boolean {
-    return this.#parts.nodes.registry.list().some(({ state }) => state === 'suspect');
+    return this.#parts.nodes.registry.suspects > 0;
   }
 
   #claim({ request }: WaitingRequest<QueuedLease>): QuotaClaim {
