@@ -13,6 +13,7 @@ import { describeEnvironment } from './measure/environment.ts';
 import { Progress } from './measure/progress.ts';
 import { formatReport, writeReport, type Report } from './measure/report.ts';
 import { choosePair } from './programs/processors.ts';
+import { addSimulationCommand } from './simulation/simulation-command.ts';
 
 const RESULTS = join(import.meta.dirname, '../results');
 const BENCHMARKS: readonly Benchmark[] = [cacheLine, transportLatency, invocation, idle, rdma, placement];
@@ -43,6 +44,10 @@ const program = createProgram({
       'npm run bench -- cache-line --processors 2,3 --json',
       'the floor between two processors, for a program to read',
     ],
+    [
+      'npm run bench -- simulation --nodes 1000,10000 --policies pack,spread',
+      'what a cluster of that size would do',
+    ],
     ['npm run soak -- --cycles 100 --invocations 100000', 'a short search for leaks'],
   ],
 });
@@ -69,7 +74,8 @@ program
   .option('--processors <client,worker>', 'where to run; default: the first two')
   .action(runSoak);
 
-await runMain(async ({ argv }) => {
+await runMain(async ({ argv, signal }) => {
+  addSimulationCommand(program, signal);
   await runProgram(program, argv);
 });
 

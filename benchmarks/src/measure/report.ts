@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Environment } from './environment.ts';
 import type { Bucket } from './histogram.ts';
 import type { Summary } from './statistics.ts';
+import { formatTable } from './table.ts';
 
 /** One measured thing: nanoseconds of one operation, and what they are compared with. */
 export interface Measurement extends Summary {
@@ -94,16 +95,7 @@ function table(measurements: readonly Measurement[]): string[] {
     formatRatio(each.timesCacheLine),
     formatRatio(each.timesTransport),
   ]);
-  const widths = header.map((_, column) =>
-    Math.max(...[header, ...rows].map((row) => (row[column] ?? '').length)),
-  );
-  return [header, ...rows].map((row) =>
-    row
-      .map((cell, column) =>
-        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
-      .join('  '),
-  );
+  return formatTable(header, rows);
 }
 
 function formatRatio(ratio: number | undefined): string {
