@@ -15,8 +15,8 @@ const BOOTS = [
     timeoutSeconds: 900,
     parts: ['c-tests', 'conformance', 'integration', 'soft-roce'],
   },
-  { mode: 'two-devices', netem: 'delay 200us loss 0.3%', timeoutSeconds: 240, parts: ['soft-roce'] },
-  { mode: 'two-machines', timeoutSeconds: 240, parts: ['soft-roce'] },
+  { mode: 'two-devices', netem: 'delay 200us loss 0.3%', timeoutSeconds: 300, parts: ['soft-roce'] },
+  { mode: 'two-machines', timeoutSeconds: 300, parts: ['soft-roce'] },
 ];
 
 /**

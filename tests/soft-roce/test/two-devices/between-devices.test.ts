@@ -18,6 +18,7 @@ import { readFileSync } from 'node:fs';
 import { compileFunctionLibrary, type CompiledLibrary } from '../../../support/compile-function-library.ts';
 import { functionFile } from '../../../support/function-file.ts';
 import { LocalCluster } from '../../../support/local-cluster.ts';
+import { allocateWhenFree } from '../support/allocate-when-free.ts';
 import { addresses, devices, run } from '../support/guest.ts';
 
 const [ours = '', theirs = ''] = devices;
@@ -174,10 +175,10 @@ describe('when nothing comes through any more', () => {
       expect(await executor.ended).toMatchObject({ code: 'RFAAS_ERR_EXECUTOR_LOST' });
     });
     await client.close();
-    await cluster.node('node-0').logged('"reason":"client-gone"', 100_000);
     await using again = connect();
     await using newLease = await again.lease({ cores: 2 });
-    await using executorAgain = await newLease.allocate({ library: library.path }, { hotTimeout: 0 });
+    const source = { library: library.path };
+    await using executorAgain = await allocateWhenFree(newLease, source, { hotTimeout: 0, cores: 2 });
     expect(await executorAgain.invoke('echo', Uint8Array.of(5))).toEqual(Uint8Array.of(5));
   }, 240_000);
 });

@@ -3,6 +3,7 @@ import { Client } from '@rfaas/client';
 
 import { compileFunctionLibrary, type CompiledLibrary } from '../../../support/compile-function-library.ts';
 import { functionFile } from '../../../support/function-file.ts';
+import { allocateWhenFree } from '../support/allocate-when-free.ts';
 import { run } from '../support/guest.ts';
 import { awaitNote, leaveNote } from './shared-note.ts';
 
@@ -49,10 +50,8 @@ test('a cable that is cut loses the executor, and the node serves again when it 
     run('tc', 'qdisc', 'delete', 'dev', 'eth-a', 'root');
   }
   await client.close();
-  leaveNote('cable-mended', true);
-  await awaitNote('client-gone', 150_000);
   await using again = connect();
   await using newLease = await again.lease({ cores: 1 });
-  await using executorAgain = await newLease.allocate({ library: library.path }, { hotTimeout: 0 });
+  await using executorAgain = await allocateWhenFree(newLease, { library: library.path }, { hotTimeout: 0 });
   expect(await executorAgain.invoke('echo', Uint8Array.of(5))).toEqual(Uint8Array.of(5));
 }, 200_000);
