@@ -23,8 +23,6 @@ const INTEGRATION = [
   'client-packages',
   'sudden-deaths',
   'refused-leases',
-  'hostile-connections',
-  'starting-servers',
 ];
 
 /** An emulated processor runs JavaScript some ten times slower. */

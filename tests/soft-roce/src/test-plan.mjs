@@ -12,7 +12,7 @@ const GUEST_TESTS = fileURLToPath(new URL('../guest-tests.mjs', import.meta.url)
 const BOOTS = [
   {
     mode: 'one-device',
-    timeoutSeconds: 900,
+    timeoutSeconds: 1500,
     parts: ['c-tests', 'conformance', 'integration', 'soft-roce'],
   },
   { mode: 'two-devices', netem: 'delay 200us loss 0.3%', timeoutSeconds: 300, parts: ['soft-roce'] },
