@@ -130,6 +130,10 @@ export default defineConfig(
   ...Object.entries(packages).map(layering),
   { files: [...TERMINAL, ...NOT_SHIPPED], rules: { 'no-console': 'off', 'n/no-process-exit': 'off' } },
   { files: NOT_SHIPPED, rules: { 'max-lines-per-function': 'off' } },
+  {
+    files: ['**/*.cjs'],
+    languageOptions: { globals: { require: 'readonly', __dirname: 'readonly', module: 'writable' } },
+  },
   { files: ['*.config.js'], rules: { 'import-x/no-default-export': 'off' } },
 );
 

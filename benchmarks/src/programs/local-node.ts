@@ -18,6 +18,8 @@ export interface LocalNodeOptions {
   readonly processors: readonly number[];
   /** Where it listens. Default `shm://0`. */
   readonly transport?: string;
+  /** More of the section `executor` of `executor_manager.json`. */
+  readonly executor?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** An executor manager without a resource manager, as a process of its own, and clients of it. */
@@ -37,7 +39,11 @@ export class LocalNode implements AsyncDisposable {
   }
 
   /** Starts it and waits until it is ready. Throws Error with its last words. */
-  static async start({ processors, transport = 'shm://0' }: LocalNodeOptions): Promise<LocalNode> {
+  static async start({
+    processors,
+    transport = 'shm://0',
+    executor,
+  }: LocalNodeOptions): Promise<LocalNode> {
     const directory = await mkdtemp(join(tmpdir(), 'rfaas-benchmark-'));
     const nodeKey = deriveNodeKey(generateKey(), NODE_NAME);
     const keyFile = join(directory, 'node.key');
@@ -50,7 +56,7 @@ export class LocalNode implements AsyncDisposable {
         cores: processors,
         memory: 8192,
       },
-      executor: { pin_threads: true },
+      executor: { pin_threads: true, ...executor },
     };
     const file = join(directory, 'executor_manager.json');
     await writeFile(file, JSON.stringify(configuration));

@@ -1,4 +1,4 @@
-import { RfaasError } from '@rfaas/core';
+import { defaultInvocationMemory, RfaasError } from '@rfaas/core';
 import { isSlotCount } from './invocation-table.ts';
 import { DEFAULT_SPIN_MICROSECONDS } from './completion-pump.ts';
 
@@ -34,7 +34,6 @@ export interface CompleteAllocateOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-const MIB = 1024 * 1024;
 /** Lengths travel in 32 bits. */
 const MAX_BYTES = 2 ** 32 - 4096;
 const MAX_HOT_TIMEOUT = 2 ** 31 - 1;
@@ -45,13 +44,13 @@ export function completeAllocateOptions(
   leaseCores: number,
 ): CompleteAllocateOptions {
   const cores = options.cores ?? leaseCores;
-  const slots = options.slots ?? 8;
+  const slots = options.slots ?? defaultInvocationMemory.slots;
   const hotTimeoutMs = options.hotTimeout ?? 1000;
   requireInteger('cores', cores, 1, leaseCores, `the lease has ${leaseCores}`);
   if (!isSlotCount(slots)) throw wrong('slots', slots, 'it must be a power of two, at most 64');
   requireInteger('hotTimeout', hotTimeoutMs, -1, MAX_HOT_TIMEOUT, 'milliseconds, -1 for ever, 0 not at all');
-  const inputBytes = options.inputBytes ?? MIB;
-  const outputBytes = options.outputBytes ?? MIB;
+  const inputBytes = options.inputBytes ?? defaultInvocationMemory.inputBytes;
+  const outputBytes = options.outputBytes ?? defaultInvocationMemory.outputBytes;
   requireInteger('inputBytes', inputBytes, 0, MAX_BYTES, 'bytes, below 4 GiB');
   requireInteger('outputBytes', outputBytes, 0, MAX_BYTES, 'bytes, below 4 GiB');
   const spinMicroseconds = options.spinMicroseconds ?? DEFAULT_SPIN_MICROSECONDS;

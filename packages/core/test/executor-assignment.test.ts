@@ -1,11 +1,27 @@
 import { describe, expect, test } from '@jest/globals';
-import { formatAssignment, parseAssignment, type ExecutorAssignment } from '../src/index.ts';
+import {
+  formatAssignment,
+  formatPreparation,
+  parseAssignment,
+  parsePreparation,
+  type ExecutorAssignment,
+  type ExecutorPreparation,
+} from '../src/index.ts';
+
+const preparation: ExecutorPreparation = {
+  executorId: 'e'.repeat(32),
+  managerUrl: 'shm://1',
+  managerSecret: 'c'.repeat(32),
+  threads: 1,
+  slots: 8,
+  inputBytes: 4096,
+  outputBytes: 4096,
+  logLevel: 'info',
+};
 
 const assignment: ExecutorAssignment = {
   allocationId: 'a'.repeat(32),
   secret: 'b'.repeat(32),
-  managerUrl: 'shm://1',
-  managerSecret: 'c'.repeat(32),
   clientUrl: 'shm://2',
   cpus: [0, 3],
   threads: 2,
@@ -17,10 +33,8 @@ const assignment: ExecutorAssignment = {
   packageName: 'options',
   sha256: 'd'.repeat(64),
   packageBytes: 1000,
-  flushMs: 100,
   pinThreads: true,
   peerTimeoutMs: 15_000,
-  logLevel: 'info',
 };
 
 describe('executor assignment', () => {
@@ -38,5 +52,21 @@ describe('executor assignment', () => {
     ['no thread', JSON.stringify({ ...assignment, threads: 0 })],
   ])('%s is refused', (_what, line) => {
     expect(() => parseAssignment(line)).toThrow(expect.objectContaining({ code: 'RFAAS_ERR_PROTOCOL' }));
+  });
+});
+
+describe('executor preparation', () => {
+  test('travels as one line', () => {
+    const line = formatPreparation(preparation);
+    expect(line.indexOf('\n')).toBe(line.length - 1);
+    expect(parsePreparation(line)).toEqual(preparation);
+  });
+
+  test.each([
+    ['no JSON', 'nonsense'],
+    ['an assignment', formatAssignment(assignment)],
+    ['no thread', JSON.stringify({ ...preparation, threads: 0 })],
+  ])('%s is refused', (_what, line) => {
+    expect(() => parsePreparation(line)).toThrow(expect.objectContaining({ code: 'RFAAS_ERR_PROTOCOL' }));
   });
 });

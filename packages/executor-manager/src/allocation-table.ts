@@ -16,8 +16,10 @@ import { noObserver } from './allocation-observer.ts';
 import type { AllocationObserver, NodeOccupancy } from './allocation-observer.ts';
 import { Allocation } from './allocation.ts';
 import type { BillCollector } from './bill-collector.ts';
-import { Claims } from './claims.ts';
 import type { NodeCapacity } from './claims.ts';
+import { ExecutorClaims } from './executor-claims.ts';
+import type { ExecutorProcess } from './executor-process.ts';
+import { ExecutorSupply } from './executor-supply.ts';
 import type { ExecutorLauncher } from './launchers/executor-launcher.ts';
 import { LeaseBook } from './lease-book.ts';
 import { LeaseTimers } from './lease-timers.ts';
@@ -28,6 +30,8 @@ export type ExecutorSettings = ExecutorManagerConfig['executor'];
 /** What a table of allocations works with. */
 export interface AllocationTableOptions {
   readonly capacity: NodeCapacity;
+  /** Where executors start ahead of their clients: the cores of a claimed one belong to its client alone. */
+  readonly backgroundCpus: readonly number[];
   readonly executor: ExecutorSettings;
   readonly managerUrl: string;
   /** After so long a silence of a client on another host its executor ends. */
@@ -51,7 +55,8 @@ export interface AllocationTableOptions {
 export class AllocationTable {
   readonly #options: AllocationTableOptions;
   readonly #observer: AllocationObserver;
-  readonly #claims: Claims;
+  readonly #claims: ExecutorClaims;
+  readonly #supply: ExecutorSupply;
   readonly #leases = new LeaseBook();
   readonly #timers: LeaseTimers;
   readonly #allocations = new Map<string, Allocation>();
@@ -64,7 +69,13 @@ export class AllocationTable {
   constructor(options: AllocationTableOptions) {
     this.#options = options;
     this.#observer = options.observer ?? noObserver;
-    this.#claims = new Claims(options.capacity);
+    const { capacity, executor, backgroundCpus, managerUrl, domain, launcher, logger, logLevel } = options;
+    this.#claims = new ExecutorClaims(capacity, executor.keepWarmMs, (leaseId) => this.#settle(leaseId));
+    this.#supply = new ExecutorSupply({
+      cpus: capacity.cpus,
+      settings: executor,
+      ...{ backgroundCpus, managerUrl, domain, launcher, logger, logLevel },
+    });
     this.#timers = new LeaseTimers(
       {
         warn: (leaseId, expiry) => options.onWarning(leaseId, expiry, 'expiring'),
@@ -74,10 +85,14 @@ export class AllocationTable {
     );
   }
 
-  /** Starts an executor under a verified lease. Throws RfaasError that says why not; then nothing has changed. */
+  /** Begins to start executors ahead of their clients. */
+  prewarm(): void {
+    this.#supply.fill();
+  }
+
+  /** Has an executor serve under a verified lease. Throws RfaasError that says why not; then nothing has changed. */
   start(lease: Lease, request: Allocate): Allocation {
-    const { executor, domain, launcher, logger, monotonicNow } = this.#options;
-    const asked = monotonicNow();
+    const asked = this.#options.monotonicNow();
     if (this.#stopping || this.isDraining) {
       const what = this.#stopping ? 'the executor manager is stopping' : 'the node is taken out of service';
       throw new RfaasError('RFAAS_ERR_NO_CAPACITY', `cannot allocate: ${what}; ask for another lease`);
@@ -85,39 +100,17 @@ export class AllocationTable {
     this.#leases.admit(lease, this.#options.now());
     const allocationId = generateId();
     const { cores, memoryMiB } = request;
-    const decision = this.#claims.claim({ allocationId, cores, memoryMiB, lease });
-    if (!decision.ok) {
-      throw decision.error;
-    }
+    const kept = this.#claims.takeKept(lease.leaseId, request);
     try {
+      const cpus = this.#claims.claim({ allocationId, cores, memoryMiB, lease });
       checkAllocationLimits(request);
-      const allocation = new Allocation({
-        allocationId,
-        lease,
-        memoryMiB,
-        assignment: this.#assignment(allocationId, request, decision.cpus),
-        domain,
-        launcher,
-        startTimeoutMs: executor.startTimeoutMs,
-        stopTimeoutMs: executor.stopTimeoutMs,
-        logger: logger.child({ allocationId }),
-        observer: this.#observer,
-        asked,
-        now: monotonicNow,
-      });
-      this.#allocations.set(allocationId, allocation);
-      this.#running.set(lease.leaseId, lease);
-      this.#timers.watch(lease.leaseId, lease.expiry);
-      logger.info('executor started', {
-        allocationId,
-        leaseId: lease.leaseId,
-        cpus: decision.cpus,
-        executorPid: allocation.pid,
-      });
-      void this.#close(allocation);
-      return allocation;
+      const assignment = this.#assignment(allocationId, request, cpus);
+      const { slots, inputBytes, outputBytes } = request;
+      const executor = kept ?? this.#supply.obtain({ cpus, slots, inputBytes, outputBytes });
+      return this.#assign(lease, memoryMiB, assignment, executor, asked);
     } catch (error) {
       this.#claims.release(allocationId);
+      kept?.kill();
       throw error;
     }
   }
@@ -132,10 +125,9 @@ export class AllocationTable {
     };
   }
 
-  /** The allocation whose executor shows its id and secret. */
-  find(allocationId: string, secret: string): Allocation | undefined {
-    const allocation = this.#allocations.get(allocationId);
-    return allocation?.accepts(secret) === true ? allocation : undefined;
+  /** The executor that shows its id and secret. */
+  find(executorId: string, secret: string): ExecutorProcess | undefined {
+    return this.#supply.find(executorId, secret);
   }
 
   /** A lease goes on, as a verified token says; throws RfaasError if it has ended or was renewed beyond that. */
@@ -194,7 +186,8 @@ export class AllocationTable {
     for (const allocation of this.#ofLease(leaseId)) {
       allocation.end(cause);
     }
-    this.#confirmEnd(leaseId);
+    void this.#claims.endKept(leaseId);
+    this.#settle(leaseId);
   }
 
   /** Tells the collector what the running allocations have used up to now. */
@@ -211,53 +204,72 @@ export class AllocationTable {
     clearTimeout(this.#drainTimer);
     this.#endAll('manager-stopping');
     await this.idle();
+    await this.#claims.endKept();
+    await this.#supply.stop();
   }
 
   #endAll(cause: EndCause): void {
     for (const allocation of this.#allocations.values()) {
       allocation.end(cause);
     }
+    void this.#claims.endKept();
+  }
+
+  #assign(
+    lease: Lease,
+    memoryMiB: number,
+    assignment: ExecutorAssignment,
+    executor: ExecutorProcess,
+    asked: number,
+  ): Allocation {
+    const { executor: settings, logger, monotonicNow } = this.#options;
+    const { allocationId, cpus } = assignment;
+    const { leaseId } = lease;
+    const { startTimeoutMs, stopTimeoutMs, keepWarmMs } = settings;
+    const allocation = new Allocation({
+      ...{ allocationId, lease, memoryMiB, assignment, executor, startTimeoutMs, stopTimeoutMs, asked },
+      keepWarm: keepWarmMs > 0,
+      observer: this.#observer,
+      now: monotonicNow,
+    });
+    this.#allocations.set(allocationId, allocation);
+    this.#running.set(leaseId, lease);
+    this.#timers.watch(leaseId, lease.expiry);
+    logger.info('executor assigned', { allocationId, leaseId, cpus, executorPid: allocation.pid });
+    void this.#close(allocation);
+    // Not before the claimed one is through: it shall not have to share its cores with its successor.
+    void allocation.settled.then(() => this.#supply.fill());
+    return allocation;
   }
 
   #assignment(allocationId: string, request: Allocate, cpus: readonly number[]): ExecutorAssignment {
-    const { executor, managerUrl, peerTimeoutMs, logLevel } = this.#options;
+    const { secret, clientUrl, hotTimeoutMs, slots, inputBytes, outputBytes } = request;
+    const { packageKind, packageName, sha256, packageBytes } = request;
     return {
-      allocationId,
-      secret: request.secret,
-      managerUrl,
-      managerSecret: generateId(),
-      clientUrl: request.clientUrl,
+      ...{ allocationId, secret, clientUrl, hotTimeoutMs, slots, inputBytes, outputBytes },
+      ...{ packageKind, packageName, sha256, packageBytes },
       cpus: [...cpus],
       threads: cpus.length,
-      hotTimeoutMs: request.hotTimeoutMs,
-      slots: request.slots,
-      inputBytes: request.inputBytes,
-      outputBytes: request.outputBytes,
-      packageKind: request.packageKind,
-      packageName: request.packageName,
-      sha256: request.sha256,
-      packageBytes: request.packageBytes,
-      ...(executor.modules === undefined ? {} : { modulesDirectory: executor.modules }),
-      flushMs: executor.flushMs,
-      pinThreads: executor.pinThreads,
-      peerTimeoutMs,
-      logLevel,
+      pinThreads: this.#options.executor.pinThreads,
+      peerTimeoutMs: this.#options.peerTimeoutMs,
     };
   }
 
   async #close(allocation: Allocation): Promise<void> {
     const end = await allocation.ended;
-    const { allocationId, leaseId } = allocation;
+    const { allocationId, leaseId, memoryMiB, assignment, executor, isKept } = allocation;
     this.#allocations.delete(allocationId);
-    this.#claims.release(allocationId);
     this.#report(allocation, true);
-    if (this.#ofLease(leaseId).length === 0) {
-      this.#timers.forget(leaseId);
-      this.#running.delete(leaseId);
+    const isWanted = !this.#stopping && !this.isDraining && !this.#endingLeases.has(leaseId);
+    if (isKept && isWanted) {
+      this.#claims.keep({ executor, leaseId, allocationId, memoryMiB, assignment });
+    } else {
+      executor.kill();
+      this.#claims.release(allocationId);
     }
-    this.#confirmEnd(leaseId);
+    this.#settle(leaseId);
     this.#observer.ended(end.reason);
-    this.#options.logger.info('executor ended', { ...end, leaseId });
+    this.#options.logger.info('executor ended', { ...end, leaseId, kept: isKept && isWanted });
   }
 
   #report(allocation: Allocation, final: boolean): void {
@@ -267,8 +279,14 @@ export class AllocationTable {
     this.#options.bills.usageReported(report);
   }
 
-  #confirmEnd(leaseId: string): void {
-    if (this.#endingLeases.has(leaseId) && this.#ofLease(leaseId).length === 0) {
+  /** What is to be done once nothing runs under a lease, and nothing is kept for it. */
+  #settle(leaseId: string): void {
+    if (this.#ofLease(leaseId).length > 0 || this.#claims.hasKept(leaseId)) {
+      return;
+    }
+    this.#timers.forget(leaseId);
+    this.#running.delete(leaseId);
+    if (this.#endingLeases.has(leaseId)) {
       this.#endingLeases.delete(leaseId);
       this.#options.bills.leaseEnded(leaseId);
     }

@@ -1,18 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { decodeMessage, encodeMessage, equalSecrets, errorFields, RfaasError } from '@rfaas/core';
-import type { AllocationEnded, ExecutorAssignment, Lease, Logger, OutgoingMessage } from '@rfaas/core';
-import { MessageChannel } from '@rfaas/rdmalib';
-import type { CompletionQueue, ConnectionRequest, Endpoint, ProtectionDomain } from '@rfaas/rdmalib';
-import { AccountingRegion } from './accounting-region.ts';
+import type { AllocationEnded, ExecutorAssignment, Lease } from '@rfaas/core';
 import type { AllocationObserver, AllocationPhase } from './allocation-observer.ts';
 import { allocationOutcome, stopReasonOf } from './allocation-outcome.ts';
-import type { EndCause } from './allocation-outcome.ts';
-import type { ExecutorHandle, ExecutorLauncher } from './launchers/executor-launcher.ts';
+import type { EndCause, ProcessExit } from './allocation-outcome.ts';
+import type { ExecutorProcess } from './executor-process.ts';
 import { UsageAccount } from './usage-account.ts';
 import type { AllocationUsage, ThreadCounters } from './usage-account.ts';
-
-/** How long to wait for messages of an executor whose process has ended. */
-const lastWordsMs = 500;
 
 /** What an allocation is made of. */
 export interface AllocationOptions {
@@ -20,11 +12,12 @@ export interface AllocationOptions {
   readonly lease: Lease;
   readonly memoryMiB: number;
   readonly assignment: ExecutorAssignment;
-  readonly domain: ProtectionDomain;
-  readonly launcher: ExecutorLauncher;
+  /** Serves nobody else from now on. */
+  readonly executor: ExecutorProcess;
   readonly startTimeoutMs: number;
   readonly stopTimeoutMs: number;
-  readonly logger: Logger;
+  /** Whether the executor shall stay for the client's return when the client gives it back. */
+  readonly keepWarm: boolean;
   readonly observer: AllocationObserver;
   /** When the client asked for it, on the clock of `now`. */
   readonly asked: number;
@@ -32,112 +25,92 @@ export interface AllocationOptions {
   readonly now: () => number;
 }
 
-/** One executor, from its start to what is left of it: its bill. */
+/** What one client has of one executor, from the assignment to its bill. */
 export class Allocation {
   readonly allocationId: string;
   readonly leaseId: string;
   readonly cores: number;
   readonly memoryMiB: number;
-  /** Settles once nothing of the executor is left. Never rejects. */
+  readonly assignment: ExecutorAssignment;
+  readonly executor: ExecutorProcess;
+  /** Settles once the executor is gone, or has left the client to be kept. Never rejects. */
   readonly ended: Promise<AllocationEnded>;
   readonly #options: AllocationOptions;
-  readonly #executor: ExecutorHandle;
-  readonly #accounting: AccountingRegion;
   readonly #account: UsageAccount;
-  readonly #threads = new Map<number, Endpoint>();
-  readonly #reported: ThreadCounters[] = [];
+  readonly #before: readonly ThreadCounters[];
+  readonly #released: Promise<'released'>;
+  #resolveReleased: () => void = () => undefined;
+  #resolveReady: () => void = () => undefined;
   #phaseStart: number;
-  #threadQueue: CompletionQueue | undefined;
-  #control: MessageChannel | undefined;
-  #controlTaken = false;
   #cause: EndCause | undefined;
   #failure: string | undefined;
   #ready = false;
-  #closed = false;
+  #isKept = false;
   #startTimer: NodeJS.Timeout;
   #killTimer: NodeJS.Timeout | undefined;
-  #listening: Promise<void> | undefined;
   #finalUsage: AllocationUsage | undefined;
+  /** Settles once the executor is connected to the client, and when it never will be. */
+  readonly settled: Promise<void>;
 
-  /** Starts the executor. Throws RdmaError where there is no memory for its counters. */
+  /** Assigns the executor. */
   constructor(options: AllocationOptions) {
-    const { assignment } = options;
+    const { assignment, executor } = options;
     this.allocationId = options.allocationId;
     this.leaseId = options.lease.leaseId;
     this.cores = assignment.threads;
     this.memoryMiB = options.memoryMiB;
+    this.assignment = assignment;
+    this.executor = executor;
     this.#options = options;
-    this.#accounting = new AccountingRegion(options.domain, assignment.threads);
+    this.#before = executor.counters();
     this.#account = new UsageAccount(assignment.threads, options.memoryMiB, options.now());
     this.#phaseStart = options.asked;
-    this.#executor = options.launcher.launch(assignment);
     options.observer.started();
     this.#endPhase('launch');
+    void executor.connected.then(() => this.#endPhase('connect'));
+    this.#released = new Promise((resolve) => {
+      this.#resolveReleased = () => resolve('released');
+    });
+    this.settled = new Promise((resolve) => {
+      this.#resolveReady = resolve;
+    });
     this.#startTimer = setTimeout(() => this.end('start-timeout'), options.startTimeoutMs);
+    executor.assign(assignment, {
+      ready: () => this.#onReady(),
+      failed: (text) => this.#onFailure(text),
+      released: () => this.#resolveReleased(),
+    });
     this.ended = this.#supervise();
   }
 
   /** For logs. */
   get pid(): number | undefined {
-    return this.#executor.pid;
+    return this.executor.pid;
   }
 
-  /** Whether a connection that shows `secret` comes from this executor. */
-  accepts(secret: string): boolean {
-    return equalSecrets(secret, this.#options.assignment.managerSecret);
-  }
-
-  /** Takes the connection of the executor's main thread; false if there is one already. */
-  async takeControl(request: ConnectionRequest): Promise<boolean> {
-    if (this.#controlTaken || this.#closed) {
-      return false;
-    }
-    this.#controlTaken = true;
-    const channel = await MessageChannel.accept(request);
-    this.#control = channel;
-    this.#endPhase('connect');
-    const { address, rkey, byteLength } = this.#accounting.remote;
-    const { flushMs } = this.#options.assignment;
-    await this.#send({ kind: 'executor-welcome', address, rkey, length: byteLength, flushMs });
-    if (this.#cause !== undefined) {
-      await this.#send({ kind: 'executor-stop', reason: stopReasonOf(this.#cause) });
-    }
-    this.#listening = this.#listen(channel);
-    return true;
-  }
-
-  /** Takes the connection over which a thread adds up its usage; false if that thread has one, or does not exist. */
-  async takeThread(request: ConnectionRequest, thread: number): Promise<boolean> {
-    if (this.#closed || thread >= this.#options.assignment.threads || this.#threads.has(thread)) {
-      return false;
-    }
-    const { domain, assignment } = this.#options;
-    this.#threadQueue ??= domain.createCompletionQueue({ depth: 2 * assignment.threads });
-    const endpoint = request.createEndpoint({
-      sendCompletions: this.#threadQueue,
-      receiveCompletions: this.#threadQueue,
-      sendQueueDepth: 1,
-      receiveQueueDepth: 1,
-    });
-    this.#threads.set(thread, endpoint);
-    await request.accept(endpoint);
-    return true;
+  /** Whether the executor outlives the allocation, ready for the same client. */
+  get isKept(): boolean {
+    return this.#isKept;
   }
 
   /** Ends it; whoever asks first is the reason. `ended` settles once it is over. Idempotent. */
   end(cause: EndCause): void {
-    if (this.#cause !== undefined || this.#closed) {
+    if (this.#cause !== undefined || this.#finalUsage !== undefined) {
       return;
     }
     this.#cause = cause;
     this.#phaseStart = this.#options.now();
-    const { stopTimeoutMs } = this.#options;
+    const { stopTimeoutMs, keepWarm, executor } = this.#options;
     if (cause === 'start-timeout') {
-      this.#executor.kill();
+      executor.kill();
       return;
     }
-    this.#killTimer = setTimeout(() => this.#executor.kill(), stopTimeoutMs);
-    void this.#send({ kind: 'executor-stop', reason: stopReasonOf(cause) });
+    this.#killTimer = setTimeout(() => executor.kill(), stopTimeoutMs);
+    if (cause === 'deallocated' && keepWarm && this.#ready && this.#failure === undefined) {
+      executor.release();
+    } else {
+      executor.stop(stopReasonOf(cause));
+    }
   }
 
   /** The bill up to now; after the end, the last one. */
@@ -146,34 +119,29 @@ export class Allocation {
   }
 
   async #supervise(): Promise<AllocationEnded> {
-    const exit = await this.#executor.exited;
+    const { allocationId, startTimeoutMs, executor } = this.#options;
+    const end = await Promise.race([this.#released, executor.exited]);
     clearTimeout(this.#startTimer);
     clearTimeout(this.#killTimer);
-    this.#closed = true;
-    // What the executor said last may still be on its way through the event loop.
-    await Promise.race([this.#listening, delay(lastWordsMs)]);
-    await this.#control?.close();
-    for (const endpoint of this.#threads.values()) {
-      await endpoint.close();
-    }
-    this.#threadQueue?.close();
+    this.#resolveReady();
+    this.#isKept = end === 'released' && !executor.hasExited;
     this.#finalUsage = this.usage();
     if (this.#cause !== undefined) {
       this.#endPhase('stop');
     }
-    this.#accounting.close();
+    const exit: ProcessExit = end === 'released' ? { code: 0, signal: null } : end;
     return allocationOutcome({
-      allocationId: this.allocationId,
+      allocationId,
       cause: this.#cause,
       exit,
       failure: this.#failure,
       ready: this.#ready,
-      startTimeoutMs: this.#options.startTimeoutMs,
-      lastOutput: this.#executor.lastOutput(),
+      startTimeoutMs,
+      lastOutput: executor.lastOutput(),
     });
   }
 
-  #becomeReady(): void {
+  #onReady(): void {
     const { observer, asked, now } = this.#options;
     this.#ready = true;
     clearTimeout(this.#startTimer);
@@ -181,6 +149,7 @@ export class Allocation {
       this.#endPhase('prepare');
       observer.ready((now() - asked) / 1e9);
     }
+    this.#resolveReady();
   }
 
   #endPhase(phase: AllocationPhase): void {
@@ -189,52 +158,28 @@ export class Allocation {
     this.#phaseStart = now;
   }
 
+  #onFailure(text: string): void {
+    this.#failure ??= text;
+    // It is about to end by itself, or its thread hangs.
+    const { stopTimeoutMs, executor } = this.#options;
+    this.#killTimer ??= setTimeout(() => executor.kill(), stopTimeoutMs);
+  }
+
   #counters(): ThreadCounters[] {
-    return this.#accounting.read().map((counters, thread) => this.#reported[thread] ?? counters);
+    const { threads } = this.assignment;
+    return this.executor
+      .counters()
+      .slice(0, threads)
+      .map((now, thread) => difference(now, this.#before[thread]));
   }
+}
 
-  async #listen(channel: MessageChannel): Promise<void> {
-    try {
-      for await (const bytes of channel.messages()) {
-        this.#take(decodeMessage(bytes));
-      }
-    } catch (error) {
-      this.#options.logger.warn('executor sent what is no message: ending it', errorFields(error));
-      this.#failure ??= 'the executor broke the protocol with its manager';
-      this.#executor.kill();
-    }
-  }
-
-  #take(message: ReturnType<typeof decodeMessage>): void {
-    switch (message.kind) {
-      case 'executor-ready':
-        this.#becomeReady();
-        break;
-      case 'executor-failed':
-        this.#failure ??= message.text;
-        // It is about to end by itself, or its thread hangs.
-        this.#killTimer ??= setTimeout(() => this.#executor.kill(), this.#options.stopTimeoutMs);
-        break;
-      case 'usage-update':
-        if (message.thread < this.#options.assignment.threads) {
-          const { hotPollingNs, executionNs, invocations } = message;
-          this.#reported[message.thread] = { hotPollingNs, executionNs, invocations };
-        }
-        break;
-      default:
-        throw new RfaasError('RFAAS_ERR_PROTOCOL', `executor sent ${message.kind}`);
-    }
-  }
-
-  async #send(message: OutgoingMessage): Promise<void> {
-    try {
-      await this.#control?.send(encodeMessage(message));
-    } catch (error) {
-      // The executor is gone, or about to be: its exit is awaited anyway.
-      this.#options.logger.debug('cannot send to the executor', {
-        ...errorFields(error),
-        kind: message.kind,
-      });
-    }
-  }
+/** What was used since. Counters that were told anew begin at zero, and none goes back. */
+function difference(now: ThreadCounters, before: ThreadCounters | undefined): ThreadCounters {
+  const since = (field: keyof ThreadCounters): number => Math.max(0, now[field] - (before?.[field] ?? 0));
+  return {
+    hotPollingNs: since('hotPollingNs'),
+    executionNs: since('executionNs'),
+    invocations: since('invocations'),
+  };
 }

@@ -62,6 +62,15 @@ export class Claims {
     return { ok: true, cpus };
   }
 
+  /** Gives back an allocation's cores: its executor is kept, and with it the memory. */
+  releaseCores(allocationId: string): void {
+    const claim = this.#claims.get(allocationId);
+    if (claim !== undefined) {
+      this.#claims.set(allocationId, { ...claim, cpus: [] });
+      this.#giveBack(claim.cpus);
+    }
+  }
+
   /** Gives back what an allocation held. False if it held nothing. */
   release(allocationId: string): boolean {
     const claim = this.#claims.get(allocationId);
@@ -69,9 +78,13 @@ export class Claims {
       return false;
     }
     this.#claims.delete(allocationId);
-    this.#free.push(...claim.cpus);
-    this.#free.sort((a, b) => a - b);
+    this.#giveBack(claim.cpus);
     return true;
+  }
+
+  #giveBack(cpus: readonly number[]): void {
+    this.#free.push(...cpus);
+    this.#free.sort((a, b) => a - b);
   }
 
   #refusal({ allocationId, cores, memoryMiB, lease }: ClaimRequest): RfaasError | undefined {
@@ -111,7 +124,7 @@ function shortage(what: string, wanted: number, { of, has, held }: Holder): Rfaa
     return undefined;
   }
   const text = `cannot allocate ${wanted} ${what}: ${of} has ${has}, of which ${held} are allocated`;
-  return new RfaasError('RFAAS_ERR_NO_CAPACITY', text, { details: { wanted, has, held } });
+  return new RfaasError('RFAAS_ERR_NO_CAPACITY', text, { details: { what, of, wanted, has, held } });
 }
 
 function sum(values: readonly number[]): number {

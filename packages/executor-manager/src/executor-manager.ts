@@ -116,6 +116,7 @@ export class ExecutorManager implements AsyncDisposable {
       const listener = await listen(domain, options.listenUrl);
       manager = new ExecutorManager(options, transport, domain, listener);
       await manager.#awaitRegistration();
+      manager.#table.prewarm();
       return manager;
     } catch (error) {
       await (manager?.stop() ?? transport.close());
@@ -219,6 +220,7 @@ export class ExecutorManager implements AsyncDisposable {
     const { cpus, memoryMiB } = this.#options.capacity;
     return new AllocationTable({
       capacity: { cpus: oversubscribed(cpus, oversubscription), memoryMiB },
+      backgroundCpus: affinity.processors(),
       executor,
       managerUrl: this.#ownUrl,
       peerTimeoutMs,
@@ -267,13 +269,11 @@ export class ExecutorManager implements AsyncDisposable {
     data: ConnectionData,
     isThread: boolean,
   ): Promise<RejectionReason | undefined> {
-    const allocation = this.#table.find(data.id, data.secret);
-    if (allocation === undefined) {
+    const executor = this.#table.find(data.id, data.secret);
+    if (executor === undefined) {
       return 'unauthorised';
     }
-    const taken = isThread
-      ? allocation.takeThread(request, data.threadIndex)
-      : allocation.takeControl(request);
+    const taken = isThread ? executor.takeThread(request, data.threadIndex) : executor.takeControl(request);
     return (await taken) ? undefined : 'busy';
   }
 }

@@ -73,7 +73,11 @@ export function readSettings(options: SettingsOptions): Settings {
       tokenFile: relative(config.http.tokenFile),
       tls: { certFile: relative(config.http.tls.certFile), keyFile: relative(config.http.tls.keyFile) },
     },
-    executor: { ...config.executor, modules: relative(config.executor.modules) },
+    executor: {
+      ...config.executor,
+      modules: relative(config.executor.modules),
+      packageCache: relative(config.executor.packageCache),
+    },
   };
 }
 

@@ -44,6 +44,7 @@ afterEach(async () => {
 function newTable(domain: ProtectionDomain): AllocationTable {
   return new AllocationTable({
     capacity: { cpus: [4, 5, 6, 7], memoryMiB: 1000 },
+    backgroundCpus: [0, 1],
     executor: {
       sandbox: 'process',
       pinThreads: true,
@@ -51,6 +52,11 @@ function newTable(domain: ProtectionDomain): AllocationTable {
       flushMs: 100,
       startTimeoutMs: 10_000,
       stopTimeoutMs: 1000,
+      prewarmed: 0,
+      prewarmedThreads: 1,
+      keepWarmMs: 0,
+      packageCache: undefined,
+      packageCacheMiB: 1024,
     },
     managerUrl: 'shm://1',
     peerTimeoutMs: 15_000,
@@ -103,27 +109,29 @@ async function settled(): Promise<void> {
 describe('an allocation', () => {
   test('is started on the cores that it got, with what the client asked for', () => {
     const { allocationId } = table.start(lease('a'), request(2));
-    const assignment = launcher.executors[0]?.assignment;
-    expect(assignment).toMatchObject({
+    const [executor] = launcher.executors;
+    expect(executor?.preparation).toMatchObject({ threads: 2, slots: 4, modulesDirectory: '/opt/modules' });
+    expect(executor?.preparation.managerSecret).toMatch(/^[0-9a-f]{32}$/);
+    expect(executor?.cpus).toEqual([4, 5]);
+    expect(executor?.assignments).toHaveLength(1);
+    expect(executor?.assignments[0]).toMatchObject({
       allocationId,
       cpus: [4, 5],
       threads: 2,
       secret: '0a'.repeat(16),
       hotTimeoutMs: 5,
-      modulesDirectory: '/opt/modules',
       pinThreads: true,
       peerTimeoutMs: 15_000,
     });
-    expect(assignment?.managerSecret).toMatch(/^[0-9a-f]{32}$/);
   });
 
-  test('is known by its id and its own secret only', () => {
+  test('has an executor that is known by its id and its own secret only', () => {
     const one = table.start(lease('a'), request(1));
     table.start(lease('a'), request(1));
-    const [first = '', second = ''] = launcher.executors.map(({ assignment }) => assignment.managerSecret);
+    const [first = '', second = ''] = launcher.executors.map(({ preparation }) => preparation.managerSecret);
     expect(first).not.toBe(second);
-    expect(table.find(one.allocationId, first)).toBe(one);
-    expect(table.find(one.allocationId, second)).toBeUndefined();
+    expect(table.find(one.executor.executorId, first)).toBe(one.executor);
+    expect(table.find(one.executor.executorId, second)).toBeUndefined();
     expect(table.find('00'.repeat(16), first)).toBeUndefined();
   });
 
@@ -143,7 +151,7 @@ describe('an allocation', () => {
       ],
     );
     table.start(lease('a'), request(2));
-    expect(launcher.executors[1]?.assignment.cpus).toEqual([4, 5]);
+    expect(launcher.executors[1]?.assignments[0]?.cpus).toEqual([4, 5]);
   });
 
   test('that asks for impossible numbers takes nothing', () => {
@@ -188,7 +196,8 @@ describe('a lease', () => {
     await settled();
     expect(endedLeases).toEqual(['a']);
     expect(() => table.start(lease('a', { expiry: 9_000 }), request(1))).toThrow(/has ended \(expired\)/);
-    expect(table.find(other.allocationId, launcher.executors[1]?.assignment.managerSecret ?? '')).toBe(other);
+    const secret = launcher.executors[1]?.preparation.managerSecret ?? '';
+    expect(table.find(other.executor.executorId, secret)).toBe(other.executor);
   });
 
   test('ends on the word of the resource manager, and only once nothing is left that is confirmed', async () => {

@@ -1,4 +1,4 @@
-import type { ExecutorAssignment } from '@rfaas/core';
+import type { ExecutorAssignment, ExecutorPreparation } from '@rfaas/core';
 import type { ProcessExit } from '../src/allocation-outcome.ts';
 import type { ExecutorHandle, ExecutorLauncher } from '../src/launchers/executor-launcher.ts';
 
@@ -6,12 +6,16 @@ import type { ExecutorHandle, ExecutorLauncher } from '../src/launchers/executor
 export class PlayedExecutor implements ExecutorHandle {
   readonly pid = 4711;
   readonly exited: Promise<ProcessExit>;
-  readonly assignment: ExecutorAssignment;
+  readonly preparation: ExecutorPreparation;
+  /** Where it was started. */
+  readonly cpus: readonly number[];
+  readonly assignments: ExecutorAssignment[] = [];
   kills = 0;
   #exit: (exit: ProcessExit) => void = () => undefined;
 
-  constructor(assignment: ExecutorAssignment) {
-    this.assignment = assignment;
+  constructor(preparation: ExecutorPreparation, cpus: readonly number[]) {
+    this.preparation = preparation;
+    this.cpus = cpus;
     this.exited = new Promise((resolve) => {
       this.#exit = resolve;
     });
@@ -20,6 +24,10 @@ export class PlayedExecutor implements ExecutorHandle {
   /** The process ends. */
   exit(code: number | null, signal: NodeJS.Signals | null = null): void {
     this.#exit({ code, signal });
+  }
+
+  assign(assignment: ExecutorAssignment): void {
+    this.assignments.push(assignment);
   }
 
   lastOutput(): string {
@@ -36,8 +44,8 @@ export class PlayedExecutor implements ExecutorHandle {
 export class PlayedLauncher implements ExecutorLauncher {
   readonly executors: PlayedExecutor[] = [];
 
-  launch(assignment: ExecutorAssignment): PlayedExecutor {
-    const executor = new PlayedExecutor(assignment);
+  launch(preparation: ExecutorPreparation, cpus: readonly number[]): PlayedExecutor {
+    const executor = new PlayedExecutor(preparation, cpus);
     this.executors.push(executor);
     return executor;
   }

@@ -1,4 +1,4 @@
-import type { ExecutorAssignment } from '@rfaas/core';
+import type { ExecutorPreparation } from '@rfaas/core';
 import {
   formatTransportUrl,
   openTransport,
@@ -6,7 +6,7 @@ import {
   throughDevice,
   withOwnOptions,
 } from '@rfaas/rdmalib';
-import type { NetworkAddress, ProtectionDomain, Transport, TransportUrl } from '@rfaas/rdmalib';
+import type { NetworkAddress, ProtectionDomain, TransportUrl } from '@rfaas/rdmalib';
 
 /** A protection domain and the address of a peer that is reached from it. */
 export interface Route {
@@ -14,48 +14,46 @@ export interface Route {
   readonly address: NetworkAddress;
 }
 
-/** The ways of one thread to its client and to its executor manager: one domain for both where that is possible. */
-export class Routes implements AsyncDisposable {
-  readonly client: Route;
+/**
+ * The ways of one thread to its executor manager and, once it has one, to its client: one domain for both where that is
+ * possible. Nothing is closed: it all ends with the process.
+ */
+export class Routes {
   readonly manager: Route;
-  readonly #transports: readonly Transport[];
+  readonly #managerUrl: TransportUrl;
 
-  /** Opens the transports; throws RdmaError. */
-  constructor(clientUrl: string, managerUrl: string) {
-    const managerAddress = parseTransportUrl(managerUrl);
+  /** Opens the manager's transport; throws RdmaError. */
+  constructor(managerUrl: string) {
+    this.#managerUrl = parseTransportUrl(managerUrl);
+    const domain = openTransport(this.#managerUrl).openProtectionDomain();
+    this.manager = { domain, address: addressOf(this.#managerUrl) };
+  }
+
+  /** The way to a client. Throws RdmaError for a transport that does not open here. */
+  toClient(clientUrl: string): Route {
     // Whom to trust and which device to use is for this node to say, not for the client.
-    const clientAddress = withOwnOptions(parseTransportUrl(clientUrl), managerAddress);
-    const manager = openTransport(managerAddress);
-    const client = sameTransport(clientAddress, managerAddress) ? manager : openTransport(clientAddress);
-    const managerDomain = manager.openProtectionDomain();
-    const clientDomain = client === manager ? managerDomain : client.openProtectionDomain();
-    this.manager = {
-      domain: managerDomain,
-      address: { host: managerAddress.host, port: managerAddress.port },
-    };
-    this.client = { domain: clientDomain, address: { host: clientAddress.host, port: clientAddress.port } };
-    this.#transports = client === manager ? [manager] : [manager, client];
-  }
-
-  /** Closes everything that was opened from the domains, too. */
-  async close(): Promise<void> {
-    for (const transport of this.#transports) {
-      await transport.close();
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+    const url = withOwnOptions(parseTransportUrl(clientUrl), this.#managerUrl);
+    const domain = sameTransport(url, this.#managerUrl)
+      ? this.manager.domain
+      : openTransport(url).openProtectionDomain();
+    return { domain, address: addressOf(url) };
   }
 }
 
-/** The same assignment, carried out over the named device of this host. Throws RdmaError where the manager is on none. */
-export function onOwnDevice(assignment: ExecutorAssignment, device: string | undefined): ExecutorAssignment {
+/** The same preparation, carried out over the named device of this host. Throws RdmaError where the manager is on none. */
+export function onOwnDevice(
+  preparation: ExecutorPreparation,
+  device: string | undefined,
+): ExecutorPreparation {
   if (device === undefined) {
-    return assignment;
+    return preparation;
   }
-  const managerUrl = throughDevice(parseTransportUrl(assignment.managerUrl), device);
-  return { ...assignment, managerUrl: formatTransportUrl(managerUrl) };
+  const managerUrl = throughDevice(parseTransportUrl(preparation.managerUrl), device);
+  return { ...preparation, managerUrl: formatTransportUrl(managerUrl) };
+}
+
+function addressOf({ host, port }: TransportUrl): NetworkAddress {
+  return { host, port };
 }
 
 function sameTransport(a: TransportUrl, b: TransportUrl): boolean {

@@ -93,6 +93,30 @@ const executorSettings = z.strictObject({
   stop_timeout_ms: milliseconds
     .default(1000)
     .describe('How long an executor may take to end before it is killed'),
+  prewarmed: z
+    .int()
+    .min(0)
+    .max(1024)
+    .default(0)
+    .describe('How many executors are kept started ahead of their clients'),
+  prewarmed_threads: z
+    .int()
+    .min(1)
+    .max(1024)
+    .default(1)
+    .describe('How many worker threads each of them has ready; further ones start when they are needed'),
+  keep_warm_ms: z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .default(0)
+    .describe('How long an executor waits for its client to come back after it was given back; 0: it ends'),
+  package_cache: filePath
+    .optional()
+    .describe('A folder for function packages under their hashes; default: packages are not kept'),
+  package_cache_mib: mebibytes
+    .default(1024)
+    .describe('How much of them is kept; those unused for longest go first'),
 });
 
 /** The keys of `executor_manager.json` as they stand in the file. */
@@ -141,6 +165,11 @@ export const executorManagerConfig = executorManagerFile.transform(({ config, ex
     flushMs: executor.flush_ms,
     startTimeoutMs: executor.start_timeout_ms,
     stopTimeoutMs: executor.stop_timeout_ms,
+    prewarmed: executor.prewarmed,
+    prewarmedThreads: executor.prewarmed_threads,
+    keepWarmMs: executor.keep_warm_ms,
+    packageCache: executor.package_cache,
+    packageCacheMiB: executor.package_cache_mib,
   },
   /** Sentences to log: what in the file has no effect. */
   warnings: ignoredKeyWarnings(config, ['resource_manager_secret']),

@@ -44,7 +44,10 @@ export const threadReady = defineRecord({
 /** The executor manager says where the executor counts what it uses. */
 export const executorWelcome = defineRecord({ address: word, rkey: word, length: u64, flushMs: u32 });
 
-/** The executor is connected and waits for its package. */
+/** The executor's threads and their memory are there; it waits for an assignment. */
+export const executorPrepared = defineRecord({ pid: u32 });
+
+/** The executor is connected to its client and waits for its package. */
 export const executorReady = defineRecord({ pid: u32 });
 
 /** The executor cannot run and is about to end. */
@@ -63,6 +66,12 @@ export const executorStopReasons = ['deallocated', 'lease-ended', 'client-gone',
 
 /** The executor manager tells the executor to end. */
 export const executorStop = defineRecord({ reason: choice(executorStopReasons) });
+
+/** The executor manager tells the executor to leave its client, and to keep its package for the same client's return. */
+export const executorRelease = defineRecord({});
+
+/** The executor has left its client, and what it used is counted; it waits for an assignment. */
+export const executorReleased = defineRecord({});
 
 /** See {@link packageOffer}. */
 export type PackageOffer = ValueOf<typeof packageOffer>;

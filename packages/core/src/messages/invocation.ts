@@ -25,6 +25,13 @@ export const slotAlignment = 4096;
 /** The most invocations that may be in flight on one thread. */
 export const maxSlots = 64;
 
+/** What a client asks for where nobody says otherwise; executors that are started ahead of their clients have it ready. */
+export const defaultInvocationMemory = {
+  slots: 8,
+  inputBytes: 1024 * 1024,
+  outputBytes: 1024 * 1024,
+} as const;
+
 /** Functions in a package: their index has 15 bits. */
 export const maxFunctions = 0x8000;
 

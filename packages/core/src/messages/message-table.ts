@@ -47,6 +47,9 @@ export const messageTable = {
   'executor-failed': { number: 0x0603, layout: executor.executorFailed },
   'usage-update': { number: 0x0604, layout: executor.usageUpdate },
   'executor-stop': { number: 0x0605, layout: executor.executorStop },
+  'executor-prepared': { number: 0x0606, layout: executor.executorPrepared },
+  'executor-release': { number: 0x0607, layout: executor.executorRelease },
+  'executor-released': { number: 0x0608, layout: executor.executorReleased },
 } as const;
 
 /** The name of a message. */

@@ -79,4 +79,7 @@ export const goldenMessages: Readonly<Record<string, string>> = {
   'usage-update':
     '72 46 61 4d 01 00 04 06 2c 00 00 00 28 03 02 01 01 00 00 00 02 00 00 00 00 00 00 00 03 00 00 00 00 00 00 00 04 00 00 00 00 00 00 00',
   'executor-stop': '72 46 61 4d 01 00 05 06 12 00 00 00 29 03 02 01 03 00',
+  'executor-prepared': '72 46 61 4d 01 00 06 06 14 00 00 00 2a 03 02 01 68 12 00 00',
+  'executor-release': '72 46 61 4d 01 00 07 06 10 00 00 00 2b 03 02 01',
+  'executor-released': '72 46 61 4d 01 00 08 06 10 00 00 00 2c 03 02 01',
 };

@@ -158,4 +158,7 @@ export const sampleMessages: readonly OutgoingMessage[] = [
   { kind: 'executor-failed', text: 'cannot connect' },
   { kind: 'usage-update', thread: 1, hotPollingNs: 2, executionNs: 3, invocations: 4 },
   { kind: 'executor-stop', reason: 'client-gone' },
+  { kind: 'executor-prepared', pid: 4712 },
+  { kind: 'executor-release' },
+  { kind: 'executor-released' },
 ];

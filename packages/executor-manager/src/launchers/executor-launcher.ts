@@ -1,4 +1,4 @@
-import type { ExecutorAssignment } from '@rfaas/core';
+import type { ExecutorAssignment, ExecutorPreparation } from '@rfaas/core';
 import type { ProcessExit } from '../allocation-outcome.ts';
 
 /** A running executor. */
@@ -9,12 +9,14 @@ export interface ExecutorHandle {
   readonly exited: Promise<ProcessExit>;
   /** The last lines that it wrote to standard error or output. */
   lastOutput(): string;
+  /** Moves it, with all its threads, to its cores and tells it whom to serve. Nothing for one that has ended. */
+  assign(assignment: ExecutorAssignment): void;
   /** Ends it and everything that it started, at once. Idempotent; also for one that has ended. */
   kill(): void;
 }
 
 /** Starts executors: as processes, in containers, … */
 export interface ExecutorLauncher {
-  /** Never throws: what cannot be started has exited with an error. */
-  launch(assignment: ExecutorAssignment): ExecutorHandle;
+  /** Starts one that may run on `cpus`. Never throws: what cannot be started has exited with an error. */
+  launch(preparation: ExecutorPreparation, cpus: readonly number[]): ExecutorHandle;
 }

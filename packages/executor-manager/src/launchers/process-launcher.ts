@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { formatAssignment } from '@rfaas/core';
-import type { Environment, ExecutorAssignment, Logger } from '@rfaas/core';
+import { formatAssignment, formatPreparation } from '@rfaas/core';
+import type { Environment, ExecutorAssignment, ExecutorPreparation, Logger } from '@rfaas/core';
 import type { ProcessExit } from '../allocation-outcome.ts';
 import { executorEnvironment } from './executor-environment.ts';
 import type { ExecutorHandle, ExecutorLauncher } from './executor-launcher.ts';
@@ -20,8 +20,8 @@ export interface ProcessLauncherOptions {
 
 /**
  * Runs each executor as a Node process in a process group of its own, bound to its cores. It inherits no descriptor but
- * its three standard streams; its assignment, with the secrets, is a line on standard input, which then stays open: its
- * end tells the executor that the manager is gone.
+ * its three standard streams; what it is to do, with the secrets, are lines on standard input, which stays open: its end
+ * tells the executor that the manager is gone.
  */
 export class ProcessLauncher implements ExecutorLauncher {
   readonly #options: ProcessLauncherOptions;
@@ -32,14 +32,14 @@ export class ProcessLauncher implements ExecutorLauncher {
     this.#entry = options.entry ?? executorEntry();
   }
 
-  launch(assignment: ExecutorAssignment): ExecutorHandle {
+  launch(preparation: ExecutorPreparation, cpus: readonly number[]): ExecutorHandle {
     const { affinity, environment, logger } = this.#options;
     const output = new OutputTail((line) =>
-      logger.info('executor output', { allocationId: assignment.allocationId, line }),
+      logger.info('executor output', { executorId: preparation.executorId, line }),
     );
     let child: ChildProcess;
     try {
-      child = affinity.runBound(assignment.cpus, () =>
+      child = affinity.runBound(cpus, () =>
         spawn(process.execPath, [this.#entry], {
           stdio: ['pipe', 'pipe', 'pipe'],
           env: executorEnvironment(environment),
@@ -54,10 +54,10 @@ export class ProcessLauncher implements ExecutorLauncher {
         output.follow(stream);
       }
     }
-    // An executor that is gone before it has read its assignment: its exit is what is reported.
+    // An executor that is gone before it has read its line: its exit is what is reported.
     child.stdin?.on('error', () => undefined);
-    child.stdin?.write(formatAssignment(assignment));
-    return new ProcessHandle(child, output);
+    child.stdin?.write(formatPreparation(preparation));
+    return new ProcessHandle(child, output, affinity, cpus);
   }
 }
 
@@ -66,11 +66,15 @@ class ProcessHandle implements ExecutorHandle {
   readonly exited: Promise<ProcessExit>;
   readonly #child: ChildProcess;
   readonly #output: OutputTail;
+  readonly #affinity: ProcessorAffinity;
+  #cpus: readonly number[];
 
-  constructor(child: ChildProcess, output: OutputTail) {
+  constructor(child: ChildProcess, output: OutputTail, affinity: ProcessorAffinity, cpus: readonly number[]) {
     this.pid = child.pid;
     this.#child = child;
     this.#output = output;
+    this.#affinity = affinity;
+    this.#cpus = cpus;
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         // Whatever the executor left behind is in its process group.
@@ -95,8 +99,23 @@ class ProcessHandle implements ExecutorHandle {
     return this.#output.toString();
   }
 
+  assign(assignment: ExecutorAssignment): void {
+    if (this.pid === undefined || this.#hasEnded) {
+      return;
+    }
+    if (assignment.cpus.join() !== this.#cpus.join()) {
+      this.#affinity.bindProcess(this.pid, assignment.cpus);
+      this.#cpus = assignment.cpus;
+    }
+    this.#child.stdin?.write(formatAssignment(assignment));
+  }
+
+  get #hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   kill(): void {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+    if (!this.#hasEnded) {
       this.#killGroup();
     }
   }
@@ -121,6 +140,7 @@ function failedLaunch(error: string): ExecutorHandle {
     pid: undefined,
     exited: Promise.resolve({ code: null, signal: null, error }),
     lastOutput: () => '',
+    assign: () => undefined,
     kill: () => undefined,
   };
 }
@@ -128,6 +148,6 @@ function failedLaunch(error: string): ExecutorHandle {
 /** Where `@rfaas/executor` is installed. */
 function executorEntry(): string {
   return fileURLToPath(
-    new URL('./bin/rfaas-executor.js', import.meta.resolve('@rfaas/executor/package.json')),
+    new URL('./bin/rfaas-executor.cjs', import.meta.resolve('@rfaas/executor/package.json')),
   );
 }

@@ -1,9 +1,12 @@
+import { readdirSync } from 'node:fs';
+import { constants } from 'node:os';
 import { RfaasError } from '@rfaas/core';
 import { findNativeLibrary, loadNativeLibrary } from '@rfaas/rdmalib';
 import type { NativeFunction } from '@rfaas/rdmalib';
 
 /** Room for 65,536 processors. */
 const maskWords = 1024;
+const noSuchProcess = constants.errno.ESRCH;
 
 /** Which processors the calling thread, and what it starts, may run on (native-shims/include/rfaas_host.h). */
 export class ProcessorAffinity {
@@ -32,6 +35,25 @@ export class ProcessorAffinity {
     }
   }
 
+  /**
+   * Binds every thread of another process to `cpus`; what they start later is bound to them, too. Nothing for a process
+   * that has ended.
+   */
+  bindProcess(pid: number, cpus: readonly number[]): void {
+    const mask = maskOf(cpus);
+    const bound = new Set<string>();
+    // A thread that was not bound yet may start another meanwhile: until a look finds no new one.
+    for (let found = threadsOf(pid); found.some((thread) => !bound.has(thread)); found = threadsOf(pid)) {
+      for (const thread of found.filter((each) => !bound.has(each))) {
+        bound.add(thread);
+        const result = this.#set(Number(thread), mask, mask.length);
+        if (result !== -noSuchProcess) {
+          this.#check(result, `bind process ${pid} to processors ${cpus.join(', ')}`);
+        }
+      }
+    }
+  }
+
   #mask(): BigUint64Array {
     const mask = new BigUint64Array(maskWords);
     const words = this.#check(this.#get(0, mask, maskWords), 'read the processors of this process');
@@ -43,6 +65,15 @@ export class ProcessorAffinity {
       throw new RfaasError('RFAAS_ERR_UNSUPPORTED', `cannot ${what} (errno ${-result})`);
     }
     return result;
+  }
+}
+
+/** The ids of a process's threads; none of one that has ended. */
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
   }
 }
 

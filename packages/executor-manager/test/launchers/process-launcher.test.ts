@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { silentLogger } from '@rfaas/core';
-import type { ExecutorAssignment } from '@rfaas/core';
+import type { ExecutorAssignment, ExecutorPreparation } from '@rfaas/core';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,11 +10,19 @@ import { ProcessorAffinity } from '../../src/launchers/processor-affinity.ts';
 
 const affinity = new ProcessorAffinity();
 const cpu = affinity.processors().at(-1) ?? 0;
+const preparation: ExecutorPreparation = {
+  executorId: '01'.repeat(16),
+  managerUrl: 'shm://1',
+  managerSecret: '03'.repeat(16),
+  threads: 1,
+  slots: 1,
+  inputBytes: 1,
+  outputBytes: 1,
+  logLevel: 'info',
+};
 const assignment: ExecutorAssignment = {
   allocationId: '01'.repeat(16),
   secret: '02'.repeat(16),
-  managerUrl: 'shm://1',
-  managerSecret: '03'.repeat(16),
   clientUrl: 'shm://2',
   cpus: [cpu],
   threads: 1,
@@ -26,10 +34,8 @@ const assignment: ExecutorAssignment = {
   packageName: 'lib.so',
   sha256: '04'.repeat(32),
   packageBytes: 1,
-  flushMs: 100,
   pinThreads: false,
   peerTimeoutMs: 15_000,
-  logLevel: 'info',
 };
 let directory: string;
 
@@ -40,12 +46,12 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 /** Runs a script in the place of the executor. */
-function launch(script: string, change: Partial<ExecutorAssignment> = {}): ExecutorHandle {
+function launch(script: string, cpus: readonly number[] = [cpu]): ExecutorHandle {
   const entry = join(directory, `${Math.random().toString(36).slice(2)}.mjs`);
   writeFileSync(entry, script);
   const environment = { PATH: process.env['PATH'], RFAAS_NODE_KEY: 'secret' };
   const launcher = new ProcessLauncher({ affinity, environment, logger: silentLogger, entry });
-  return launcher.launch({ ...assignment, ...change });
+  return launcher.launch(preparation, cpus);
 }
 
 /** Resolves once a file is there and has content. */
@@ -73,7 +79,7 @@ async function isGone(pid: number): Promise<true> {
 }
 
 describe('an executor process', () => {
-  test('has its assignment on standard input, and nothing of it in arguments and environment', async () => {
+  test('has what it shall do on standard input, and nothing of it in arguments and environment', async () => {
     const output = join(directory, 'seen');
     const handle = launch(`
       import { createInterface } from 'node:readline';
@@ -91,11 +97,45 @@ describe('an executor process', () => {
       env: Record<string, string>;
       status: string;
     };
-    expect(JSON.parse(seen.line)).toEqual(assignment);
+    expect(JSON.parse(seen.line)).toEqual(preparation);
     expect(seen.argv).toEqual([]);
     expect(Object.keys(seen.env)).toEqual(['PATH']);
     expect(/^Cpus_allowed_list:\s*(.*)$/m.exec(seen.status)?.[1]).toBe(`${cpu}`);
     expect(affinity.processors().length).toBeGreaterThanOrEqual(1);
+  });
+
+  test('moves to the cores of its assignment with all its threads, and hears whom it serves', async () => {
+    const output = join(directory, 'moved');
+    const handle = launch(
+      `
+      import { createInterface } from 'node:readline';
+      import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+      import { Worker } from 'node:worker_threads';
+      const worker = new Worker('setInterval(() => {}, 1000)', { eval: true });
+      await new Promise((resolve) => worker.once('online', resolve));
+      const allowed = () => readdirSync('/proc/self/task').map((thread) =>
+        /^Cpus_allowed_list:\\s*(.*)$/m.exec(readFileSync('/proc/self/task/' + thread + '/status', 'utf8'))[1]);
+      const lines = [];
+      for await (const line of createInterface({ input: process.stdin })) {
+        lines.push(line);
+        if (lines.length === 1) console.log('ready');
+        else {
+          const after = [...new Set(allowed())];
+          writeFileSync(${JSON.stringify(output)}, JSON.stringify({ line, after }) + '\\n');
+          process.exit(0);
+        }
+      }`,
+      affinity.processors(),
+    );
+    while (!handle.lastOutput().includes('ready')) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    handle.assign(assignment);
+    expect(await handle.exited).toEqual({ code: 0, signal: null });
+    const seen = JSON.parse(await contentOf(output)) as { line: string; after: string[] };
+    expect(JSON.parse(seen.line)).toEqual(assignment);
+    expect(seen.after).toEqual([`${cpu}`]);
+    handle.assign(assignment);
   });
 
   test('is told by its exit code, and by what it wrote last', async () => {
@@ -139,9 +179,10 @@ describe('an executor process', () => {
 });
 
 test('what cannot be started has ended with an error, and does not throw', async () => {
-  const handle = launch('', { cpus: [60_000] });
+  const handle = launch('', [60_000]);
   expect(handle.pid).toBeUndefined();
   const { error } = await handle.exited;
   expect(error).toMatch(/cannot bind to processors 60000/);
+  handle.assign(assignment);
   handle.kill();
 });

@@ -15,7 +15,7 @@ import type { UsageReporter } from './usage-reporter.ts';
 /** Requests that may be on their way: a report is three of them. */
 const queueDepth = 16;
 const requestsPerReport = 3;
-const closeTimeoutMs = 200;
+const flushTimeoutMs = 200;
 
 /** A connection over which counters are added to the manager's memory. */
 export interface AccountingConnection {
@@ -34,7 +34,7 @@ export class AtomicUsageReporter implements UsageReporter {
   readonly #target: RemoteTarget;
   readonly #offset: number;
   readonly #prior: MemoryRegion;
-  readonly #meter = new UsageMeter();
+  #meter = new UsageMeter();
   readonly #batch = createCompletionBatch(queueDepth);
   #outstanding = 0;
 
@@ -61,8 +61,12 @@ export class AtomicUsageReporter implements UsageReporter {
     }
   }
 
-  async close(): Promise<void> {
-    const deadline = performance.now() + closeTimeoutMs;
+  restart(): void {
+    this.#meter = new UsageMeter();
+  }
+
+  async flush(): Promise<void> {
+    const deadline = performance.now() + flushTimeoutMs;
     while (
       this.#outstanding > 0 &&
       this.#connection.endpoint.state === 'established' &&
@@ -70,7 +74,7 @@ export class AtomicUsageReporter implements UsageReporter {
     ) {
       this.#outstanding -= this.#connection.queue.block(this.#batch, 10);
     }
-    await this.#connection.endpoint.close();
+    return Promise.resolve();
   }
 
   #add(field: number, value: number): void {

@@ -13,7 +13,11 @@ export class MessageUsageReporter implements UsageReporter {
     this.#post(totals);
   }
 
-  async close(): Promise<void> {
-    // Messages to the main thread need no connection of this thread.
+  restart(): void {
+    // What is passed on are totals.
+  }
+
+  async flush(): Promise<void> {
+    // Messages to the main thread arrive in order, whatever follows them.
   }
 }

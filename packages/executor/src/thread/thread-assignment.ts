@@ -2,32 +2,50 @@ import type { RemoteMemory } from '@rfaas/rdmalib';
 import type { ThreadUsage } from '../accounting/usage-meter.ts';
 import type { FunctionSource } from '../functions/function-library.ts';
 
-/** What a worker thread is started with. */
-export interface ThreadAssignment {
+/** Room for the invocations of one thread. */
+export interface InvocationMemory {
+  readonly slots: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+}
+
+/** What a worker thread is started with, before anybody is served. */
+export interface ThreadPreparation extends InvocationMemory {
   readonly index: number;
+  readonly managerUrl: string;
+  readonly executorId: string;
+  /** Shown to the executor manager. */
+  readonly managerSecret: string;
+  /** Native address of a 32-bit word that is not 0 once the thread shall stop serving. */
+  readonly stopAddress: number;
+}
+
+/** Whom a worker thread serves. */
+export interface ThreadAssignment extends InvocationMemory {
   /** The processor to bind the thread to. */
   readonly cpu: number | undefined;
   readonly allocationId: string;
   /** Shown to the client. */
   readonly secret: string;
-  /** Shown to the executor manager. */
-  readonly managerSecret: string;
   readonly clientUrl: string;
-  readonly managerUrl: string;
   readonly hotTimeoutMs: number;
-  readonly slots: number;
-  readonly inputBytes: number;
-  readonly outputBytes: number;
   readonly flushMs: number;
-  /** The manager's counters of this allocation. */
+  /** The manager's counters of this executor. */
   readonly accounting: RemoteMemory;
-  /** Native address of a 32-bit word that is not 0 once the thread shall stop. */
-  readonly stopAddress: number;
-  readonly functions: FunctionSource;
 }
+
+/** What the main thread tells a worker thread. */
+export type ThreadCommand =
+  | { readonly kind: 'assign'; readonly assignment: ThreadAssignment }
+  /** What to run for the client, once it is loaded. */
+  | { readonly kind: 'functions'; readonly functions: FunctionSource }
+  /** Also said by the stop word, which a thread in native code reads. */
+  | { readonly kind: 'stop' };
 
 /** What a worker thread tells the main thread. */
 export type ThreadMessage =
+  /** Its memory and its connection to the manager are there. */
+  | { readonly kind: 'prepared' }
   /** JavaScript packages: what the thread found; native ones: nothing. */
   | { readonly kind: 'loaded'; readonly names: readonly string[] }
   | { readonly kind: 'load-failed'; readonly text: string; readonly syntax: boolean }
@@ -35,4 +53,5 @@ export type ThreadMessage =
   | { readonly kind: 'serving'; readonly queue: number }
   | { readonly kind: 'usage'; readonly usage: ThreadUsage }
   | { readonly kind: 'failed'; readonly text: string }
+  /** Serves nobody any more; ready for another assignment unless its client went away. */
   | { readonly kind: 'ended'; readonly end: 'stopped' | 'disconnected' };

@@ -1,9 +1,9 @@
 import { encodeConnectionData } from '@rfaas/core/wire';
-import type { CompletionQueue, Endpoint, ProtectionDomain } from '@rfaas/rdmalib';
+import type { CompletionQueue, Endpoint } from '@rfaas/rdmalib';
 import { accountingQueueDepth } from '../accounting/atomic-usage-reporter.ts';
 import type { AccountingConnection } from '../accounting/atomic-usage-reporter.ts';
 import type { Route } from '../routes.ts';
-import type { ThreadAssignment } from './thread-assignment.ts';
+import type { ThreadAssignment, ThreadPreparation } from './thread-assignment.ts';
 
 /** A thread's connection to the client: requests come in, replies go out. */
 export interface ClientConnection {
@@ -14,10 +14,11 @@ export interface ClientConnection {
 
 /** Connects a thread to the client. Its receives are posted before the client knows of the connection. */
 export async function connectToClient(
-  domain: ProtectionDomain,
   route: Route,
   assignment: ThreadAssignment,
+  index: number,
 ): Promise<ClientConnection> {
+  const { domain } = route;
   const { slots } = assignment;
   // A reply for each slot, as many again whose completions nobody took yet, and thread-ready.
   const sendQueueDepth = 2 * slots + 2;
@@ -35,7 +36,7 @@ export async function connectToClient(
       role: 'executor-thread-to-client',
       id: assignment.allocationId,
       secret: assignment.secret,
-      threadIndex: assignment.index,
+      threadIndex: index,
     }),
   });
   return { endpoint, queue };
@@ -43,10 +44,10 @@ export async function connectToClient(
 
 /** Connects a thread to its executor manager, whose memory it adds its usage to. */
 export async function connectToManager(
-  domain: ProtectionDomain,
   route: Route,
-  assignment: ThreadAssignment,
+  preparation: ThreadPreparation,
 ): Promise<AccountingConnection> {
+  const { domain } = route;
   const queue = domain.createCompletionQueue({ depth: 2 * accountingQueueDepth });
   const endpoint = domain.createEndpoint({
     sendCompletions: queue,
@@ -57,9 +58,9 @@ export async function connectToManager(
   await endpoint.connect(route.address, {
     privateData: encodeConnectionData({
       role: 'executor-thread-to-executor-manager',
-      id: assignment.allocationId,
-      secret: assignment.managerSecret,
-      threadIndex: assignment.index,
+      id: preparation.executorId,
+      secret: preparation.managerSecret,
+      threadIndex: preparation.index,
     }),
   });
   return { domain, endpoint, queue };

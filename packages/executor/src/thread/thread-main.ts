@@ -1,17 +1,25 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { ThreadAssignment, ThreadMessage } from './thread-assignment.ts';
-import { PackageError, runWorkerThread } from './worker-thread.ts';
+import { ThreadCommands } from './thread-commands.ts';
+import type { ThreadCommand, ThreadMessage, ThreadPreparation } from './thread-assignment.ts';
+import { PackageError, WorkerThread } from './worker-thread.ts';
 
 // The entry of a worker thread; see worker-thread.ts for what it does.
 const post = (message: ThreadMessage): void => parentPort?.postMessage(message);
-const stopped = new Promise<void>((resolve) => {
-  parentPort?.once('message', () => resolve());
-});
 
-try {
-  post({ kind: 'ended', end: await runWorkerThread(workerData as ThreadAssignment, post, stopped) });
-} catch (error) {
-  if (!(error instanceof PackageError)) {
-    post({ kind: 'failed', text: error instanceof Error ? error.message : String(error) });
+async function main(): Promise<void> {
+  const commands = new ThreadCommands();
+  parentPort?.on('message', (command: ThreadCommand) => commands.take(command));
+  try {
+    const thread = await WorkerThread.prepare(workerData as ThreadPreparation, post);
+    post({ kind: 'prepared' });
+    for (;;) {
+      post({ kind: 'ended', end: await thread.serve(await commands.assignment()) });
+    }
+  } catch (error) {
+    if (!(error instanceof PackageError)) {
+      post({ kind: 'failed', text: error instanceof Error ? error.message : String(error) });
+    }
   }
 }
+
+void main();

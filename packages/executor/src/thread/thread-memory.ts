@@ -2,6 +2,7 @@ import { slotStride } from '@rfaas/core/wire';
 import type { MemoryRegion, ProtectionDomain } from '@rfaas/rdmalib';
 import type { ServeContext } from '../native/serve-context.ts';
 import type { OutputMemory } from './output-views.ts';
+import type { InvocationMemory } from './thread-assignment.ts';
 
 /** The memory in which a thread's invocations happen. */
 export interface ThreadMemory {
@@ -10,13 +11,15 @@ export interface ThreadMemory {
   readonly stride: number;
   /** One for each slot: where a function writes when it cannot write to the client's memory itself. */
   readonly outputs: readonly OutputMemory[];
+  /** Gives it back: what the client mapped of it serves nobody any more. */
+  close(): void;
 }
 
 /** Allocates a thread's slots and outputs and tells the native loop where they are. */
 export function openThreadMemory(
   domain: ProtectionDomain,
   context: ServeContext,
-  sizes: { readonly slots: number; readonly inputBytes: number; readonly outputBytes: number },
+  sizes: InvocationMemory,
 ): ThreadMemory {
   const stride = slotStride(sizes.inputBytes);
   const inputs = domain.allocateMemory({
@@ -30,6 +33,7 @@ export function openThreadMemory(
   context.set64('slotStride', stride);
   context.set64('inputCapacity', sizes.inputBytes);
   context.set64('outputCapacity', sizes.outputBytes);
+  const regions: MemoryRegion[] = [inputs];
   const outputs = Array.from({ length: sizes.slots }, (_, slot) => {
     const region = domain.allocateMemory({
       byteLength: outputBytes,
@@ -39,7 +43,8 @@ export function openThreadMemory(
     context.set64('outputRegion', region.nativeHandle, slot);
     context.set64('outputAddress', region.address, slot);
     context.set64('outputEnd', region.address + outputBytes, slot);
+    regions.push(region);
     return { address: region.address, bytes: region.bytes };
   });
-  return { inputs, stride, outputs };
+  return { inputs, stride, outputs, close: () => regions.forEach((region) => region.close()) };
 }

@@ -2,7 +2,14 @@ import { Worker } from 'node:worker_threads';
 import { RfaasError } from '@rfaas/core/wire';
 import type { MemoryRegion, ProtectionDomain } from '@rfaas/rdmalib';
 import type { ThreadUsage } from '../accounting/usage-meter.ts';
-import type { ThreadAssignment, ThreadMessage } from './thread-assignment.ts';
+import type { FunctionSource } from '../functions/function-library.ts';
+import { PoolService } from './pool-service.ts';
+import type {
+  ThreadAssignment,
+  ThreadCommand,
+  ThreadMessage,
+  ThreadPreparation,
+} from './thread-assignment.ts';
 
 /** Stop words lie in cache lines of their own: a thread reads its word all the time. */
 const stopWordBytes = 64;
@@ -10,106 +17,134 @@ const stopWordBytes = 64;
 /** What a pool of worker threads works with. */
 export interface ThreadPoolOptions {
   readonly domain: ProtectionDomain;
-  /** What each thread is started with; the pool adds the address of its stop word. */
-  readonly threads: readonly Omit<ThreadAssignment, 'stopAddress'>[];
-  /** Wakes whoever sleeps on the queue at this native address. */
-  interrupt(queue: number): void;
+  /** Threads to start at once. */
+  readonly threads: number;
+  /** What each thread is started with; the pool adds which one it is. */
+  readonly preparation: Omit<ThreadPreparation, 'index' | 'stopAddress'>;
   onUsage(thread: number, usage: ThreadUsage): void;
 }
 
-/** How the threads ended without having been told to. */
-export type PoolEnd = { readonly kind: 'disconnected' } | { readonly kind: 'failed'; readonly text: string };
-
 interface Thread {
   readonly worker: Worker;
+  readonly stopWord: Uint32Array;
   queue: number | undefined;
-  ended: boolean;
 }
 
-/** The worker threads of an executor, one for each leased core. */
+/** The worker threads of an executor: prepared before a client is known, and serving one client after the other. */
 export class ThreadPool {
-  /** What the first thread found in a JavaScript package, once all have loaded it. Rejects with RfaasError if one cannot. */
-  readonly loaded: Promise<readonly string[]>;
-  /** The first end that nobody asked for. Never rejects. */
-  readonly ended: Promise<PoolEnd>;
+  /** Resolves once every thread that was started at once is prepared. */
+  readonly prepared: Promise<void>;
+  /** Resolves to what ended a thread that nobody told to end. Never rejects. */
+  readonly failed: Promise<string>;
   readonly #options: ThreadPoolOptions;
-  readonly #stopWords: MemoryRegion;
   readonly #threads: Thread[] = [];
-  #names: readonly string[] = [];
-  #loading: number;
-  #resolveLoaded: (names: readonly string[]) => void = () => undefined;
-  #rejectLoaded: (error: Error) => void = () => undefined;
-  #resolveEnded: (end: PoolEnd) => void = () => undefined;
-  #allEnded: (() => void) | undefined;
+  #unprepared: number;
+  #service: PoolService | undefined;
+  #interrupt: (queue: number) => void = () => undefined;
+  #resolvePrepared: () => void = () => undefined;
+  #resolveFailed: (text: string) => void = () => undefined;
 
   /** Starts the threads. */
   constructor(options: ThreadPoolOptions) {
     this.#options = options;
-    this.#loading = options.threads.length;
-    this.loaded = new Promise((resolve, reject) => {
-      this.#resolveLoaded = resolve;
-      this.#rejectLoaded = reject;
+    this.#unprepared = options.threads;
+    this.prepared = new Promise((resolve) => {
+      this.#resolvePrepared = resolve;
     });
-    this.ended = new Promise((resolve) => {
-      this.#resolveEnded = resolve;
+    this.failed = new Promise((resolve) => {
+      this.#resolveFailed = resolve;
     });
-    this.#stopWords = options.domain.allocateMemory({
-      byteLength: options.threads.length * stopWordBytes,
-      access: ['local-write'],
-    });
-    for (const assignment of options.threads) {
-      this.#threads.push(this.#start(assignment));
-    }
+    this.#grow(options.threads);
   }
 
-  /** Tells all threads to stop. True once all have, false after `graceMs`: a function still runs. */
-  async stop(graceMs: number): Promise<boolean> {
-    const words = new Uint32Array(this.#stopWords.bytes.buffer, this.#stopWords.bytes.byteOffset);
-    this.#threads.forEach((thread, index) => {
-      Atomics.store(words, (index * stopWordBytes) / 4, 1);
-      if (thread.queue !== undefined && !thread.ended) {
-        this.#options.interrupt(thread.queue);
-      }
-      // For a thread whose functions wait for promises: its event loop runs.
-      thread.worker.postMessage('stop');
+  /**
+   * Has the first threads serve, one for each assignment, and starts those that are missing. One service at a time.
+   *
+   * @param interrupt wakes whoever sleeps on the queue at this native address
+   */
+  serve(assignments: readonly ThreadAssignment[], interrupt: (queue: number) => void): PoolService {
+    this.#grow(assignments.length);
+    const service = new PoolService(assignments.length);
+    this.#service = service;
+    this.#interrupt = interrupt;
+    assignments.forEach((assignment, index) => {
+      const thread = this.#threads[index] as Thread;
+      thread.queue = undefined;
+      Atomics.store(thread.stopWord, 0, 0);
+      this.#command(thread, { kind: 'assign', assignment });
     });
-    if (this.#threads.every(({ ended }) => ended)) {
+    return service;
+  }
+
+  /** Tells the serving threads what to run. */
+  give(functions: FunctionSource): void {
+    this.#serving().forEach((thread) => this.#command(thread, { kind: 'functions', functions }));
+  }
+
+  /** Tells the serving threads to stop. True once all have, false after `graceMs`: a function still runs. */
+  async stop(graceMs: number): Promise<boolean> {
+    const service = this.#service;
+    if (service === undefined) {
       return true;
     }
-    const { promise: timeout, cancel } = delay(graceMs);
-    const all = new Promise<boolean>((resolve) => {
-      this.#allEnded = () => resolve(true);
+    this.#serving().forEach((thread, index) => {
+      Atomics.store(thread.stopWord, 0, 1);
+      if (thread.queue !== undefined && !service.hasEnded(index)) {
+        this.#interrupt(thread.queue);
+      }
+      // For a thread whose functions wait for promises: its event loop runs.
+      this.#command(thread, { kind: 'stop' });
     });
-    const result = await Promise.race([all, timeout]);
-    cancel();
-    return result;
+    return service.allEnded(graceMs);
   }
 
-  #start(assignment: Omit<ThreadAssignment, 'stopAddress'>): Thread {
-    const stopAddress = this.#stopWords.address + assignment.index * stopWordBytes;
-    const workerData: ThreadAssignment = { ...assignment, stopAddress };
+  #serving(): readonly Thread[] {
+    return this.#threads.slice(0, this.#service?.threads ?? 0);
+  }
+
+  #command(thread: Thread, command: ThreadCommand): void {
+    thread.worker.postMessage(command);
+  }
+
+  #grow(threads: number): void {
+    while (this.#threads.length < threads) {
+      this.#threads.push(this.#start(this.#threads.length));
+    }
+  }
+
+  #start(index: number): Thread {
+    const region: MemoryRegion = this.#options.domain.allocateMemory({
+      byteLength: stopWordBytes,
+      access: ['local-write'],
+    });
+    const workerData: ThreadPreparation = {
+      ...this.#options.preparation,
+      index,
+      stopAddress: region.address,
+    };
     const worker = new Worker(new URL('./thread-main.js', import.meta.url), { workerData });
-    const thread: Thread = { worker, queue: undefined, ended: false };
-    worker.on('message', (message: ThreadMessage) => this.#onMessage(thread, assignment.index, message));
-    worker.on('error', (error) => this.#onFailure(thread, `thread ${assignment.index}: ${textOf(error)}`));
-    worker.on('exit', (code) =>
-      this.#onFailure(thread, `thread ${assignment.index} exited with code ${code}`),
-    );
+    const stopWord = new Uint32Array(region.bytes.buffer, region.bytes.byteOffset, 1);
+    const thread: Thread = { worker, stopWord, queue: undefined };
+    worker.on('message', (message: ThreadMessage) => this.#onMessage(thread, index, message));
+    worker.on('error', (error) => this.#onFailure(index, textOf(error)));
+    worker.on('exit', (code) => this.#onFailure(index, `exited with code ${code}`));
     return thread;
   }
 
   #onMessage(thread: Thread, index: number, message: ThreadMessage): void {
     switch (message.kind) {
-      case 'loaded':
-        this.#names = index === 0 ? message.names : this.#names;
-        this.#loading -= 1;
-        if (this.#loading === 0) {
-          this.#resolveLoaded(this.#names);
+      case 'prepared':
+        this.#unprepared -= 1;
+        if (this.#unprepared === 0) {
+          this.#resolvePrepared();
         }
         break;
+      case 'loaded':
+        this.#service?.loadedBy(index, message.names);
+        break;
       case 'load-failed':
-        thread.ended = true;
-        this.#rejectLoaded(
+        this.#service?.loadFailed(
+          index,
           new RfaasError('RFAAS_ERR_PACKAGE', message.text, { details: { syntax: message.syntax } }),
         );
         break;
@@ -120,38 +155,21 @@ export class ThreadPool {
         this.#options.onUsage(index, message.usage);
         break;
       case 'failed':
-        this.#onFailure(thread, `thread ${index}: ${message.text}`);
+        this.#onFailure(index, message.text);
         break;
       case 'ended':
-        this.#onEnd(thread, { kind: 'disconnected' });
+        this.#service?.endedBy(index, { kind: 'disconnected' });
         break;
     }
   }
 
-  #onFailure(thread: Thread, text: string): void {
-    if (!thread.ended) {
-      this.#rejectLoaded(new RfaasError('RFAAS_ERR_ALLOCATION_FAILED', text));
-      this.#onEnd(thread, { kind: 'failed', text });
-    }
-  }
-
-  #onEnd(thread: Thread, end: PoolEnd): void {
-    thread.ended = true;
-    this.#resolveEnded(end);
-    if (this.#threads.every(({ ended }) => ended)) {
-      this.#allEnded?.();
-    }
+  #onFailure(index: number, problem: string): void {
+    const text = `thread ${index}: ${problem}`;
+    this.#resolveFailed(text);
+    this.#service?.failedBy(index, text);
   }
 }
 
 function textOf(error: unknown): string {
   return error instanceof Error ? `uncaught ${error.name}: ${error.message}` : `uncaught ${String(error)}`;
-}
-
-function delay(milliseconds: number): { readonly promise: Promise<false>; readonly cancel: () => void } {
-  let timer: NodeJS.Timeout | undefined;
-  const promise = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), milliseconds);
-  });
-  return { promise, cancel: () => clearTimeout(timer) };
 }

@@ -1,9 +1,10 @@
 import { encodeMessage, invocationInputOffset } from '@rfaas/core/wire';
-import type { ProtectionDomain } from '@rfaas/rdmalib';
+import type { MemoryRegion, ProtectionDomain, RemoteMemory } from '@rfaas/rdmalib';
 import { AtomicUsageReporter } from '../accounting/atomic-usage-reporter.ts';
+import type { AccountingConnection } from '../accounting/atomic-usage-reporter.ts';
 import { MessageUsageReporter } from '../accounting/message-usage-reporter.ts';
 import type { UsageReporter } from '../accounting/usage-reporter.ts';
-import type { JavaScriptFunction } from '../functions/function-library.ts';
+import type { FunctionSource, JavaScriptFunction } from '../functions/function-library.ts';
 import { loadJavaScriptFunctions } from '../functions/javascript-function-library.ts';
 import { HostFunctions } from '../native/host-functions.ts';
 import { ServeContext } from '../native/serve-context.ts';
@@ -15,7 +16,8 @@ import type { LoopEnd } from './invocation-loop.ts';
 import { OutputViews } from './output-views.ts';
 import { PollingState } from './polling-state.ts';
 import { ReplyQueue } from './reply-queue.ts';
-import type { ThreadAssignment, ThreadMessage } from './thread-assignment.ts';
+import type { ThreadAssignment, ThreadMessage, ThreadPreparation } from './thread-assignment.ts';
+import type { AssignedService } from './thread-commands.ts';
 import type { ClientConnection } from './thread-connections.ts';
 import { connectToClient, connectToManager } from './thread-connections.ts';
 import { openThreadMemory } from './thread-memory.ts';
@@ -26,31 +28,139 @@ export class PackageError extends Error {
   override readonly name = 'PackageError';
 }
 
-/**
- * One worker thread, from its start to its end. `post` reaches the main thread, also while native code runs; `stopped`
- * settles when the thread shall stop, which only a thread whose event loop runs notices that way.
- */
-export async function runWorkerThread(
-  assignment: ThreadAssignment,
-  post: (message: ThreadMessage) => void,
-  stopped: Promise<void>,
-): Promise<LoopEnd> {
-  if (assignment.cpu !== undefined) {
-    new HostFunctions().pinThread(assignment.cpu);
+/** What a thread runs: from JavaScript, or by pointers that native code calls. */
+interface Functions {
+  readonly source: FunctionSource;
+  readonly run: readonly JavaScriptFunction[];
+}
+
+/** Memory that was made ahead, with the context that knows it. */
+interface Place {
+  readonly context: ServeContext;
+  readonly memory: ThreadMemory;
+}
+
+/** One worker thread: prepared before anybody is served, and then serving one assignment after the other. */
+export class WorkerThread {
+  readonly #preparation: ThreadPreparation;
+  /** Reaches the main thread, also while native code runs. */
+  readonly #post: (message: ThreadMessage) => void;
+  readonly #routes: Routes;
+  readonly #accounting: AccountingConnection | undefined;
+  #ahead: Place | undefined;
+  #usage: UsageReporter | undefined;
+
+  private constructor(
+    preparation: ThreadPreparation,
+    post: (message: ThreadMessage) => void,
+    routes: Routes,
+    accounting: AccountingConnection | undefined,
+  ) {
+    this.#preparation = preparation;
+    this.#post = post;
+    this.#routes = routes;
+    this.#accounting = accounting;
+    const context = new ServeContext();
+    this.#ahead = { context, memory: openThreadMemory(routes.manager.domain, context, preparation) };
   }
-  const functions = await loadFunctions(assignment, post);
-  // Neither is closed: the main thread may interrupt this thread's queue as long as the process lives, which is not long.
-  const routes = new Routes(assignment.clientUrl, assignment.managerUrl);
-  const context = new ServeContext();
-  const usage = await openUsageReporter(routes, assignment, post);
-  const client = await connectToClient(routes.client.domain, routes.client, assignment);
-  const memory = openThreadMemory(routes.client.domain, context, assignment);
-  fillContext(context, assignment, routes.client.domain, client, functions.length);
-  post({ kind: 'serving', queue: client.queue.nativeHandle });
-  sendThreadReady(routes.client.domain, client, memory, assignment);
-  const loop = new InvocationLoop({
+
+  /** Connects to the manager and allocates memory. Rejects with RdmaError. */
+  static async prepare(
+    preparation: ThreadPreparation,
+    post: (message: ThreadMessage) => void,
+  ): Promise<WorkerThread> {
+    const routes = new Routes(preparation.managerUrl);
+    const hasAtomics = routes.manager.domain.transport.capabilities.atomics !== 'none';
+    const accounting = hasAtomics ? await connectToManager(routes.manager, preparation) : undefined;
+    return new WorkerThread(preparation, post, routes, accounting);
+  }
+
+  /** Serves one client until told to stop, or until it is gone. */
+  async serve({ assignment, functions, stopped }: AssignedService): Promise<LoopEnd> {
+    if (assignment.cpu !== undefined) {
+      new HostFunctions().pinThread(assignment.cpu);
+    }
+    const route = this.#routes.toClient(assignment.clientUrl);
+    const client = await connectToClient(route, assignment, this.#preparation.index);
+    const { context, memory } = this.#place(route.domain, assignment);
+    const regions: ({ close(): void } | undefined)[] = [memory];
+    const told = await Promise.race([functions, stopped.then(() => 'stopped' as const)]);
+    const loaded = told === 'stopped' ? undefined : await this.#load(told);
+    let end: LoopEnd = 'stopped';
+    if (loaded !== undefined) {
+      regions.push(functionPointers(context, route.domain, loaded));
+      fillContext(context, assignment, route.domain, client, this.#preparation.stopAddress);
+      this.#post({ kind: 'serving', queue: client.queue.nativeHandle });
+      regions.push(sendThreadReady(route.domain, client, memory, assignment, this.#preparation.index));
+      const usage = this.#reporter(assignment.accounting);
+      end = await invocationLoop({ context, memory, loaded, assignment, client, usage, stopped }).run();
+      await usage.flush();
+    }
+    await client.endpoint.close();
+    context.close();
+    regions.forEach((region) => region?.close());
+    return end;
+  }
+
+  /** What was made ahead if it is what the client asked for, else what it asked for. */
+  #place(domain: ProtectionDomain, assignment: ThreadAssignment): Place {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    const { slots, inputBytes, outputBytes } = this.#preparation;
+    const fits =
+      domain === this.#routes.manager.domain &&
+      slots === assignment.slots &&
+      inputBytes === assignment.inputBytes &&
+      outputBytes === assignment.outputBytes;
+    if (ahead !== undefined && fits) {
+      return ahead;
+    }
+    ahead?.context.close();
+    ahead?.memory.close();
+    const context = new ServeContext();
+    return { context, memory: openThreadMemory(domain, context, assignment) };
+  }
+
+  /** A module that was evaluated before is the same instance again. */
+  async #load(source: FunctionSource): Promise<Functions> {
+    if (source.kind === 'native') {
+      this.#post({ kind: 'loaded', names: [] });
+      return { source, run: [] };
+    }
+    try {
+      const found = await loadJavaScriptFunctions(source.code, source.name);
+      this.#post({ kind: 'loaded', names: found.map(({ name }) => name) });
+      return { source, run: found.map(({ run }) => run) };
+    } catch (error) {
+      const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+      this.#post({ kind: 'load-failed', text, syntax: error instanceof SyntaxError });
+      throw new PackageError('the package did not load', { cause: error });
+    }
+  }
+
+  #reporter(accounting: RemoteMemory): UsageReporter {
+    this.#usage ??=
+      this.#accounting === undefined
+        ? new MessageUsageReporter((usage) => this.#post({ kind: 'usage', usage }))
+        : new AtomicUsageReporter(this.#accounting, accounting, this.#preparation.index);
+    this.#usage.restart();
+    return this.#usage;
+  }
+}
+
+interface LoopParts extends Place {
+  readonly loaded: Functions;
+  readonly assignment: ThreadAssignment;
+  readonly client: ClientConnection;
+  readonly usage: UsageReporter;
+  readonly stopped: Promise<void>;
+}
+
+function invocationLoop(parts: LoopParts): InvocationLoop {
+  const { context, memory, loaded, assignment, client, usage, stopped } = parts;
+  return new InvocationLoop({
     context,
-    functions,
+    functions: loaded.run,
     inputs: new InputViews(memory.inputs.bytes, assignment.slots, memory.stride, invocationInputOffset),
     outputs: new OutputViews(context, memory.outputs),
     replies: new ReplyQueue(context),
@@ -59,43 +169,6 @@ export async function runWorkerThread(
     flushMs: assignment.flushMs,
     waitForWork: (signal) => Promise.race([client.queue.readable({ signal }), stopped]),
   });
-  const end = await loop.run();
-  await usage.close();
-  await client.endpoint.close();
-  return end;
-}
-
-async function loadFunctions(
-  assignment: ThreadAssignment,
-  post: (message: ThreadMessage) => void,
-): Promise<readonly JavaScriptFunction[]> {
-  if (assignment.functions.kind === 'native') {
-    post({ kind: 'loaded', names: [] });
-    return [];
-  }
-  let loaded;
-  try {
-    loaded = await loadJavaScriptFunctions(assignment.functions.code, assignment.functions.name);
-  } catch (error) {
-    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    post({ kind: 'load-failed', text, syntax: error instanceof SyntaxError });
-    throw new PackageError('the package did not load', { cause: error });
-  }
-  post({ kind: 'loaded', names: loaded.map(({ name }) => name) });
-  return loaded.map(({ run }) => run);
-}
-
-async function openUsageReporter(
-  routes: Routes,
-  assignment: ThreadAssignment,
-  post: (message: ThreadMessage) => void,
-): Promise<UsageReporter> {
-  const { domain } = routes.manager;
-  if (domain.transport.capabilities.atomics === 'none') {
-    return new MessageUsageReporter((usage) => post({ kind: 'usage', usage }));
-  }
-  const connection = await connectToManager(domain, routes.manager, assignment);
-  return new AtomicUsageReporter(connection, assignment.accounting, assignment.index);
 }
 
 function fillContext(
@@ -103,35 +176,45 @@ function fillContext(
   assignment: ThreadAssignment,
   domain: ProtectionDomain,
   client: ClientConnection,
-  javaScriptFunctions: number,
+  stopAddress: number,
 ): void {
-  const { functions } = assignment;
   context.set64('table', domain.transport.tableAddress);
   context.set64('endpoint', client.endpoint.nativeHandle);
   context.set64('queue', client.queue.nativeHandle);
-  context.set64('stop', assignment.stopAddress);
+  context.set64('stop', stopAddress);
   context.words[serveWord.slotMask] = assignment.slots - 1;
-  if (functions.kind === 'native') {
-    context.set64('functions', functions.table);
-    context.words[serveWord.functionCount] = functions.count;
-  } else {
-    // No function pointers: each of them is for JavaScript to run.
-    const table = domain.allocateMemory({ byteLength: 8 * javaScriptFunctions, access: ['local-write'] });
-    context.set64('functions', table.address);
-    context.words[serveWord.functionCount] = javaScriptFunctions;
-  }
 }
 
+/** Tells the native loop its functions; the memory that was made for that, if any was needed. */
+function functionPointers(
+  context: ServeContext,
+  domain: ProtectionDomain,
+  { source, run }: Functions,
+): MemoryRegion | undefined {
+  if (source.kind === 'native') {
+    context.set64('functions', source.table);
+    context.words[serveWord.functionCount] = source.count;
+    return undefined;
+  }
+  // No function pointers: each of them is for JavaScript to run.
+  const table = domain.allocateMemory({ byteLength: 8 * run.length, access: ['local-write'] });
+  context.set64('functions', table.address);
+  context.words[serveWord.functionCount] = run.length;
+  return table;
+}
+
+/** Sends it, and returns the memory that it is in. */
 function sendThreadReady(
   domain: ProtectionDomain,
   client: ClientConnection,
   memory: ThreadMemory,
   assignment: ThreadAssignment,
-): void {
+  index: number,
+): MemoryRegion {
   const { remote } = memory.inputs;
   const message = encodeMessage({
     kind: 'thread-ready',
-    index: assignment.index,
+    index,
     slots: assignment.slots,
     slotStride: memory.stride,
     inputBytes: assignment.inputBytes,
@@ -143,4 +226,5 @@ function sendThreadReady(
   const region = domain.allocateMemory({ byteLength: message.byteLength, access: ['local-write'] });
   region.bytes.set(message);
   client.endpoint.postSend({ region, offset: 0, byteLength: message.byteLength });
+  return region;
 }

@@ -65,8 +65,17 @@ test('usage is added to the place of the thread, and nowhere else', async () => 
   const { counters, reporter } = await connectPair();
   reporter.report({ hotPollingNs: 1000, executionNs: 200, invocations: 3 });
   reporter.report({ hotPollingNs: 1500, executionNs: 200, invocations: 3 });
-  await reporter.close();
+  await reporter.flush();
   expect(readCounters(counters)).toEqual([0n, 0n, 0n, 1500n, 200n, 3n]);
+});
+
+test('totals that begin anew are added to what was there', async () => {
+  const { counters, reporter } = await connectPair();
+  reporter.report({ hotPollingNs: 1000, executionNs: 200, invocations: 3 });
+  reporter.restart();
+  reporter.report({ hotPollingNs: 50, executionNs: 20, invocations: 1 });
+  await reporter.flush();
+  expect(readCounters(counters).slice(3)).toEqual([1050n, 220n, 4n]);
 });
 
 test('a thousand reports arrive, although the queue is shorter', async () => {
@@ -75,7 +84,7 @@ test('a thousand reports arrive, although the queue is shorter', async () => {
     reporter.report({ hotPollingNs: 10 * invocations, executionNs: invocations, invocations });
   }
   reporter.report({ hotPollingNs: 10_000, executionNs: 1000, invocations: 1000 });
-  await reporter.close();
+  await reporter.flush();
   expect(readCounters(counters).slice(3)).toEqual([10_000n, 1000n, 1000n]);
 });
 
@@ -83,7 +92,7 @@ test('a manager that is gone is no error', async () => {
   const { ours, reporter } = await connectPair();
   await ours.close();
   reporter.report({ hotPollingNs: 1, executionNs: 1, invocations: 1 });
-  await reporter.close();
+  await reporter.flush();
 });
 
 test('without atomics totals go to whoever sends messages', async () => {
@@ -91,6 +100,6 @@ test('without atomics totals go to whoever sends messages', async () => {
   const reporter = new MessageUsageReporter((usage) => seen.push(usage));
   const totals = { hotPollingNs: 7, executionNs: 8, invocations: 9 };
   reporter.report(totals);
-  await reporter.close();
+  await reporter.flush();
   expect(seen).toEqual([totals]);
 });

@@ -45,7 +45,11 @@ export function playLoop(
     outputs: new OutputViews(context.asContext(), own),
     replies: new ReplyQueue(context.asContext()),
     polling: new PollingState(hotTimeoutMs),
-    usage: { report: (totals) => void reports.push(totals), close: async () => Promise.resolve() },
+    usage: {
+      report: (totals) => void reports.push(totals),
+      restart: () => undefined,
+      flush: async () => Promise.resolve(),
+    },
     flushMs,
     waitForWork: async () =>
       new Promise((resolve) => {
