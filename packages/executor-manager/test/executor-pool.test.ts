@@ -58,6 +58,7 @@ function newTable(domain: ProtectionDomain, change: Partial<ExecutorSettings> = 
     bills: {
       usageReported: () => undefined,
       leaseEnded: () => undefined,
+      nodeLeaves: () => undefined,
     },
     logger: silentLogger,
     logLevel: 'info',
