@@ -1,14 +1,20 @@
 import { join } from 'node:path';
-import { createProgram, RfaasError, runMain, runProgram } from '@rfaas/core';
+import { benchmarkConfig, createProgram, readConfig, RfaasError, runMain, runProgram } from '@rfaas/core';
 import { InvalidArgumentError } from 'commander';
 import type { Benchmark, BenchmarkSetting } from './benchmarks/benchmark.ts';
 import { cacheLine } from './benchmarks/cache-line.ts';
+import { cold } from './benchmarks/cold.ts';
+import { endless } from './benchmarks/endless.ts';
 import { idle } from './benchmarks/idle.ts';
 import { invocation } from './benchmarks/invocation.ts';
+import { parallel } from './benchmarks/parallel.ts';
+import { peers } from './benchmarks/peers.ts';
+import { pipeline } from './benchmarks/pipeline.ts';
 import { placement } from './benchmarks/placement.ts';
 import { rdma } from './benchmarks/rdma.ts';
 import { soak, type SoakResult } from './benchmarks/soak.ts';
 import { transportLatency } from './benchmarks/transport-latency.ts';
+import { generalCharts } from './measure/charts.ts';
 import { describeEnvironment } from './measure/environment.ts';
 import { Progress } from './measure/progress.ts';
 import { formatReport, writeReport, type Report } from './measure/report.ts';
@@ -16,13 +22,30 @@ import { choosePair } from './programs/processors.ts';
 import { addSimulationCommand } from './simulation/simulation-command.ts';
 
 const RESULTS = join(import.meta.dirname, '../results');
-const BENCHMARKS: readonly Benchmark[] = [cacheLine, transportLatency, invocation, idle, rdma, placement];
+const BENCHMARKS: readonly Benchmark[] = [
+  cacheLine,
+  transportLatency,
+  invocation,
+  pipeline,
+  cold,
+  parallel,
+  peers,
+  endless,
+  idle,
+  rdma,
+  placement,
+];
 
 interface MeasureOptions {
   readonly json?: true;
+  readonly quick?: true;
   readonly samples: number;
-  readonly sizes: readonly number[];
+  readonly repetitions?: number;
+  readonly sizes?: readonly number[];
   readonly processors?: string;
+  readonly transport?: string;
+  readonly config?: string;
+  readonly output: string;
 }
 
 interface SoakCommandOptions {
@@ -58,8 +81,20 @@ for (const benchmark of BENCHMARKS) {
     .description(benchmark.description)
     .option('--json', 'print the report as JSON instead of a table')
     .option('--samples <count>', 'samples of each measurement; slow ones take fewer', positive, 500_000)
-    .option('--sizes <bytes,...>', 'payloads', sizes, [64])
+    .option(
+      '--repetitions <count>',
+      'of what takes milliseconds; default: that of the file, else 100',
+      positive,
+    )
+    .option('--sizes <bytes,...>', 'payloads; default: what the benchmark is for', sizes)
+    .option(
+      '--transport <url>',
+      'what to measure, where there is a choice; default: that of the file, else shm://0',
+    )
+    .option('-c, --config <file>', 'a benchmark.json: repetitions and transport')
     .option('--processors <client,worker>', 'where to run; default: the first two')
+    .option('--quick', 'as little of everything as still goes through all of it: to see that it works')
+    .option('--output <folder>', 'where JSON, CSV and SVG files go', RESULTS)
     .action((options: MeasureOptions) => measure(benchmark, options));
 }
 
@@ -82,18 +117,42 @@ await runMain(async ({ argv, signal }) => {
 async function measure(benchmark: Benchmark, options: MeasureOptions): Promise<void> {
   const progress = new Progress(options.json !== true);
   const environment = describeEnvironment();
-  const setting: BenchmarkSetting = {
-    processors: choosePair(options.processors),
-    count: options.samples,
-    sizes: options.sizes,
-    progress,
-  };
-  const report: Report = { benchmark: benchmark.name, environment, ...(await benchmark.run(setting)) };
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  const { charts, ...findings } = await benchmark.run(settingOf(benchmark, options, progress, stop.signal));
+  const report: Report = { benchmark: benchmark.name, environment, ...findings };
   progress.clear();
-  const file = writeReport(report, RESULTS);
+  const subtitle = `${environment.cpu}, ${environment.processors} processors, Node ${environment.node}, ${environment.date.slice(0, 10)}, commit ${environment.commit}\nnpm run bench -- ${process.argv.slice(2).join(' ')}`;
+  const drawn = { ...generalCharts(report, subtitle), ...charts?.({ subtitle }) };
+  const files = writeReport(report, drawn, options.output);
   process.stdout.write(
-    options.json === true ? `${JSON.stringify(report)}\n` : `${formatReport(report)}  written to ${file}\n`,
+    options.json === true
+      ? `${JSON.stringify(report)}\n`
+      : `${formatReport(report)}${files.map((file) => `  written: ${file}\n`).join('')}`,
   );
+}
+
+function settingOf(
+  benchmark: Benchmark,
+  options: MeasureOptions,
+  progress: Progress,
+  signal: AbortSignal,
+): BenchmarkSetting {
+  const file = options.config === undefined ? undefined : readConfig(options.config, benchmarkConfig);
+  const isQuick = options.quick === true;
+  const usual = isQuick
+    ? { sizes: [64], repetitions: 2 }
+    : { sizes: benchmark.sizes ?? [64], repetitions: 100 };
+  return {
+    processors: choosePair(options.processors),
+    count: isQuick ? 1000 : options.samples,
+    sizes: options.sizes ?? usual.sizes,
+    repetitions: options.repetitions ?? file?.repetitions ?? usual.repetitions,
+    transport: options.transport ?? file?.transport ?? 'shm://0',
+    quick: isQuick,
+    progress,
+    signal,
+  };
 }
 
 async function runSoak(options: SoakCommandOptions): Promise<void> {

@@ -3,6 +3,7 @@ import { histogram } from '../measure/histogram.ts';
 import type { Progress } from '../measure/progress.ts';
 import { net, type Measurement, type Report } from '../measure/report.ts';
 import { summarize } from '../measure/statistics.ts';
+import type { ChartText } from '../plots/chart.ts';
 import { measureCacheLine } from '../programs/native-program.ts';
 
 /** What every benchmark gets. */
@@ -14,21 +15,46 @@ export interface BenchmarkSetting {
   /** Payloads in bytes. */
   readonly sizes: readonly number[];
   readonly progress: Progress;
+  /** The transport that is measured, where a benchmark has the choice: `shm://0`. */
+  readonly transport: string;
+  /** How often what takes milliseconds is done. */
+  readonly repetitions: number;
+  /** As little of everything as still goes through all of it. */
+  readonly quick: boolean;
+  /** Interrupts what runs until it is told to stop. */
+  readonly signal: AbortSignal;
 }
 
 /** What a benchmark found; who and where is added by the caller. */
-export type Findings = Pick<Report, 'settings' | 'measurements' | 'facts'>;
+export interface Findings extends Pick<Report, 'settings' | 'measurements' | 'facts'> {
+  /** Charts of its own, by name, beside those that every report has. */
+  readonly charts?: ((text: Pick<ChartText, 'subtitle'>) => Readonly<Record<string, string>>) | undefined;
+}
 
 /** A benchmark by name. */
 export interface Benchmark {
   readonly name: string;
   readonly description: string;
+  /** Payloads where nobody names any. Default 64 bytes. */
+  readonly sizes?: readonly number[] | undefined;
   run(setting: BenchmarkSetting): Promise<Findings>;
 }
 
 /** A measurement from samples in nanoseconds. */
-export function measurement(name: string, samples: Float64Array): Measurement {
-  return { name, clock: clockCost(), histogram: histogram(samples), ...summarize(samples) };
+export function measurement(
+  name: string,
+  samples: Float64Array,
+  more: Pick<Measurement, 'bytes' | 'series'> = {},
+): Measurement {
+  const perSecond = (1e9 * samples.length) / samples.reduce((sum, each) => sum + each, 0);
+  return {
+    name,
+    clock: clockCost(),
+    perSecond,
+    ...more,
+    histogram: histogram(samples),
+    ...summarize(samples),
+  };
 }
 
 /** Round trips of a bounce around a measurement: some 10 ms. */

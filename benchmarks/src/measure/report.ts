@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { formatQuantity } from '../plots/units.ts';
 import type { Environment } from './environment.ts';
 import type { Bucket } from './histogram.ts';
 import type { Summary } from './statistics.ts';
@@ -17,6 +18,12 @@ export interface Measurement extends Summary {
   /** Times the raw round trip of the same transport in the same session, likewise. */
   readonly timesTransport?: number | undefined;
   readonly histogram?: readonly Bucket[] | undefined;
+  /** Operations a second, by the time of all samples together; the median's where only that is known. */
+  readonly perSecond?: number | undefined;
+  /** Payload of one operation in one direction. */
+  readonly bytes?: number | undefined;
+  /** What is drawn as one line against the payload. */
+  readonly series?: string | undefined;
 }
 
 /** What one run of a benchmark found. */
@@ -64,13 +71,52 @@ export function formatReport(report: Report): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Writes the report as JSON into `directory` and returns the file's path. */
-export function writeReport(report: Report, directory: string): string {
+/**
+ * Writes the report as JSON and its measurements as CSV, and its charts as SVG, into `directory`; returns the paths. All
+ * begin with the benchmark's name and the date.
+ */
+export function writeReport(
+  report: Report,
+  charts: Readonly<Record<string, string>>,
+  directory: string,
+): string[] {
   mkdirSync(directory, { recursive: true });
   const stamp = report.environment.date.replaceAll(/[:.]/g, '-');
-  const path = join(directory, `${report.benchmark}-${stamp}.json`);
-  writeFileSync(path, `${JSON.stringify(report, undefined, 2)}\n`);
-  return path;
+  const files = {
+    json: `${JSON.stringify(report, undefined, 2)}\n`,
+    csv: csv(report.measurements),
+    ...Object.fromEntries(Object.entries(charts).map(([name, svg]) => [`${name}.svg`, svg])),
+  };
+  return Object.entries(files).map(([ending, content]) => {
+    const separator = ending.includes('.') ? '-' : '.';
+    const path = join(directory, `${report.benchmark}-${stamp}${separator}${ending}`);
+    writeFileSync(path, content);
+    return path;
+  });
+}
+
+/** One line a measurement, nanoseconds. */
+function csv(measurements: readonly Measurement[]): string {
+  const columns = [
+    ...([
+      'name',
+      'series',
+      'bytes',
+      'count',
+      'p50',
+      'p90',
+      'p99',
+      'p999',
+      'max',
+      'clock',
+      'perSecond',
+    ] as const),
+    ...(['cacheLine', 'timesCacheLine', 'timesTransport'] as const),
+  ];
+  const cell = (value: string | number | undefined): string =>
+    typeof value === 'string' ? `"${value.replaceAll('"', '""')}"` : String(value ?? '');
+  const rows = measurements.map((each) => columns.map((column) => cell(each[column])).join(','));
+  return `${[columns.join(','), ...rows].join('\n')}\n`;
 }
 
 function table(measurements: readonly Measurement[]): string[] {
@@ -83,6 +129,7 @@ function table(measurements: readonly Measurement[]): string[] {
     'p99.9',
     'max',
     'count',
+    'per second',
     'cache line',
     'x cache line',
     'x transport',
@@ -91,6 +138,7 @@ function table(measurements: readonly Measurement[]): string[] {
     each.name,
     ...[each.clock, each.p50, each.p90, each.p99, each.p999, each.max].map(formatDuration),
     String(each.count),
+    formatQuantity(each.perSecond ?? 1e9 / each.p50, 'count'),
     each.cacheLine === undefined ? '-' : formatDuration(each.cacheLine),
     formatRatio(each.timesCacheLine),
     formatRatio(each.timesTransport),

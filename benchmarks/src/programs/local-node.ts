@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { Client } from '@rfaas/client';
 import { deriveNodeKey, generateKey } from '@rfaas/core';
 import { formatTransportUrl, parseTransportUrl, withOwnOptions } from '@rfaas/rdmalib';
@@ -29,8 +30,16 @@ export class LocalNode implements AsyncDisposable {
   readonly #nodeKey: Uint8Array;
   readonly #directory: string;
   readonly #child: ChildProcess;
+  readonly #prewarmed: PrewarmedCount;
 
-  private constructor(url: string, nodeKey: Uint8Array, directory: string, child: ChildProcess) {
+  private constructor(
+    url: string,
+    nodeKey: Uint8Array,
+    directory: string,
+    child: ChildProcess,
+    prewarmed: PrewarmedCount,
+  ) {
+    this.#prewarmed = prewarmed;
     this.url = url;
     this.pid = child.pid as number;
     this.#nodeKey = nodeKey;
@@ -39,11 +48,7 @@ export class LocalNode implements AsyncDisposable {
   }
 
   /** Starts it and waits until it is ready. Throws Error with its last words. */
-  static async start({
-    processors,
-    transport = 'shm://0',
-    executor,
-  }: LocalNodeOptions): Promise<LocalNode> {
+  static async start({ processors, transport = 'shm://0', executor }: LocalNodeOptions): Promise<LocalNode> {
     const directory = await mkdtemp(join(tmpdir(), 'rfaas-benchmark-'));
     const nodeKey = deriveNodeKey(generateKey(), NODE_NAME);
     const keyFile = join(directory, 'node.key');
@@ -63,10 +68,11 @@ export class LocalNode implements AsyncDisposable {
     const child = spawn(process.execPath, [managerProgram(), '-c', file, '--skip-resource-manager'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    const prewarmed = new PrewarmedCount(child.stderr.setEncoding('utf8'));
     try {
       const announced = parseTransportUrl(await readUrl(child));
       const url = formatTransportUrl(withOwnOptions(announced, parseTransportUrl(transport)));
-      return new LocalNode(url, nodeKey, directory, child);
+      return new LocalNode(url, nodeKey, directory, child, prewarmed);
     } catch (error) {
       child.kill('SIGKILL');
       await rm(directory, { recursive: true, force: true });
@@ -79,6 +85,11 @@ export class LocalNode implements AsyncDisposable {
     return Client.direct(this.url, { nodeKey: this.#nodeKey });
   }
 
+  /** Resolves once the node has prewarmed so many executors since its start. */
+  async prewarmed(count: number): Promise<void> {
+    await this.#prewarmed.reach(count);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const exited = once(this.#child, 'exit');
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
@@ -86,6 +97,27 @@ export class LocalNode implements AsyncDisposable {
       await exited;
     }
     await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+/** Counts what a node's log says of its prewarmed executors. */
+class PrewarmedCount {
+  #count = 0;
+  #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+
+  constructor(log: Readable) {
+    log.on('data', (text: string) => {
+      this.#count += text.split('executor prewarmed').length - 1;
+      this.#waiting.filter(({ count }) => count <= this.#count).forEach(({ resolve }) => resolve());
+      this.#waiting = this.#waiting.filter(({ count }) => count > this.#count);
+    });
+  }
+
+  /** Resolves once so many were started since the node's start. */
+  async reach(count: number): Promise<void> {
+    if (this.#count < count) {
+      await new Promise<void>((resolve) => this.#waiting.push({ count, resolve }));
+    }
   }
 }
 

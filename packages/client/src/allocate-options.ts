@@ -2,6 +2,12 @@ import { defaultInvocationMemory, RfaasError } from '@rfaas/core';
 import { isSlotCount } from './invocation-table.ts';
 import { DEFAULT_SPIN_MICROSECONDS } from './completion-pump.ts';
 
+/**
+ * What has happened to an allocation: the manager has taken it (`submitted`), its executor runs and has connected
+ * (`spawned`). When `allocate` resolves, everything is loaded and every thread is ready.
+ */
+export type AllocationStep = 'submitted' | 'spawned';
+
 /** How an executor shall be allocated. */
 export interface AllocateOptions {
   /** Worker threads, one for each core. Default: all cores of the lease. */
@@ -20,6 +26,8 @@ export interface AllocateOptions {
   readonly timeoutMs?: number | undefined;
   /** Gives up the allocation. */
   readonly signal?: AbortSignal | undefined;
+  /** Hears how far the allocation is. */
+  readonly onStep?: ((step: AllocationStep) => void) | undefined;
 }
 
 /** {@link AllocateOptions} with every default filled in, and checked. */
@@ -32,6 +40,7 @@ export interface CompleteAllocateOptions {
   readonly spinMicroseconds: number;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  readonly onStep: (step: AllocationStep) => void;
 }
 
 /** Lengths travel in 32 bits. */
@@ -57,8 +66,8 @@ export function completeAllocateOptions(
   requireInteger('spinMicroseconds', spinMicroseconds, 0, 1_000_000, 'microseconds, at most a second');
   const timeoutMs = options.timeoutMs ?? 30_000;
   requireInteger('timeoutMs', timeoutMs, 1, MAX_HOT_TIMEOUT, 'milliseconds');
-  const { signal } = options;
-  return { cores, hotTimeoutMs, slots, inputBytes, outputBytes, spinMicroseconds, timeoutMs, signal };
+  const { signal, onStep = () => undefined } = options;
+  return { cores, hotTimeoutMs, slots, inputBytes, outputBytes, spinMicroseconds, timeoutMs, signal, onStep };
 }
 
 /** Throws RFAAS_ERR_USAGE unless `value` is an integer within the bounds. */

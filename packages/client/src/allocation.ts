@@ -85,6 +85,7 @@ async function connectExecutor(
     timeoutMs: options.timeoutMs,
     signal: limit.signal,
   });
+  options.onStep('submitted');
   const end = session.allocationEnd(allocationId);
   try {
     return { allocationId, transport, domain, ...(await loadPackage(request, domain, acceptor, end, limit)) };
@@ -127,7 +128,7 @@ function allocateMessage(
 }
 
 async function loadPackage(
-  { grant, functionPackage }: AllocationRequest,
+  { grant, functionPackage, options }: AllocationRequest,
   domain: ProtectionDomain,
   acceptor: ExecutorAcceptor,
   end: Promise<AllocationEnd>,
@@ -141,6 +142,7 @@ async function loadPackage(
   let isConnected = false;
   const loading = acceptor.control.then(async (control) => {
     isConnected = true;
+    options.onStep('spawned');
     const functions = await transferPackage(control, functionPackage, region);
     return { control, functions };
   });

@@ -10,7 +10,7 @@ export type { LeaseAllocateOptions } from './lease.ts';
 export type { LeaseOptions, QueueOptions, QueuePosition } from './lease-provider.ts';
 export { ExecutorGroup } from './executor-group.ts';
 export { Executor } from './executor.ts';
-export type { AllocateOptions } from './allocate-options.ts';
+export type { AllocateOptions, AllocationStep } from './allocate-options.ts';
 export { ExecutorFunction } from './executor-function.ts';
 export type { InvokeAsyncOptions, InvokeSyncOptions, MapOptions } from './executor-function.ts';
 export type { InvokeOptions } from './pending-invocation.ts';

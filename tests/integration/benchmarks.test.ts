@@ -1,0 +1,35 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { runProgram } from '../support/run-program.ts';
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'rfaas-bench-'));
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test.each([
+  ['cold', 'steps'],
+  ['pipeline', 'throughput'],
+  ['parallel', 'speedup'],
+  ['peers', 'peers'],
+  ['endless', 'seconds'],
+])(
+  'the benchmark %s goes through, and leaves a report, a table and its charts',
+  async (name, chart) => {
+    const output = join(folder, name);
+    const program = new URL('../../benchmarks/dist/main.js', import.meta.url).pathname;
+    const { code, output: text, errors } = await run(program, [name, '--quick', '--json', '--output', output]);
+    expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
+    const report = JSON.parse(text) as { measurements: { p50: number; count: number }[] };
+    expect(report.measurements.length).toBeGreaterThan(0);
+    expect(report.measurements.every(({ p50, count }) => p50 > 0 && count > 0)).toBe(true);
+    const endings = readdirSync(output).map((file) => file.replace(/^.*Z[-.]/, ''));
+    expect(endings).toEqual(expect.arrayContaining(['json', 'csv', 'latency.svg', `${chart}.svg`]));
+  },
+  180_000,
+);
