@@ -23,7 +23,12 @@ test.each([
   async (name, chart) => {
     const output = join(folder, name);
     const program = new URL('../../benchmarks/dist/main.js', import.meta.url).pathname;
-    const { code, output: text, errors } = await run(program, [name, '--quick', '--json', '--output', output]);
+    const parameters = [program, name, '--quick', '--json', '--output', output];
+    const {
+      code,
+      output: text,
+      errors,
+    } = await runProgram(process.execPath, parameters, { timeoutMs: 170_000 });
     expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
     const report = JSON.parse(text) as { measurements: { p50: number; count: number }[] };
     expect(report.measurements.length).toBeGreaterThan(0);
