@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { formatKey, generateKey } from '@rfaas/core';
 import { randomBytes } from 'node:crypto';
 
 import { functionFile } from '../support/function-file.ts';
 import { runNode, type ProgramResult } from '../support/run-program.ts';
 import { TemporaryConfig } from '../support/temporary-config.ts';
+
+/** Every test starts programs; on a busy machine each takes seconds. */
+jest.setTimeout(60_000);
 
 let files: TemporaryConfig;
 

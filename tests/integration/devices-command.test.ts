@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { listDevices, type RdmaDevice } from '@rfaas/rdmalib';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { runNode, type ProgramResult } from '../support/run-program.ts';
+
+/** Every test starts programs; on a busy machine each takes seconds. */
+jest.setTimeout(60_000);
 
 let directory: string;
 

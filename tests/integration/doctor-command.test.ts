@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { findNativeLibrary, listDevices } from '@rfaas/rdmalib';
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -17,6 +17,9 @@ interface Check {
 }
 
 const run = promisify(execFile);
+/** Every test starts programs; on a busy machine each takes seconds. */
+jest.setTimeout(60_000);
+
 let directory: string;
 
 beforeAll(async () => {

@@ -58,9 +58,8 @@ function withOverrides(value: unknown, overrides: ConfigOverrides): unknown {
     return value;
   }
   const { config } = value;
-  return typeof config === 'object'
-    ? { ...value, config: { ...config, ...Object.fromEntries(said) } }
-    : value;
+  const isSection = typeof config === 'object' && config !== null && !Array.isArray(config);
+  return isSection ? { ...value, config: { ...config, ...Object.fromEntries(said) } } : value;
 }
 
 function configurationError(path: string, text: string, cause: unknown): RfaasError {
