@@ -30,7 +30,7 @@ beforeAll(async () => {
     // Emulated processors load an executor's modules some ten times slower.
     executor: { start_timeout_ms: 60_000 },
   });
-});
+}, 300_000);
 
 afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]();
