@@ -2,6 +2,7 @@ import { Client } from '@rfaas/client';
 import { deriveNodeKey, deriveTenantCredential, generateKey } from '@rfaas/core';
 import { readFileSync } from 'node:fs';
 
+import { patience } from './patience.ts';
 import { spawnServer, type SpawnedServer } from './spawn-server.ts';
 import { testTransport } from './test-transport.ts';
 import { TemporaryConfig } from './temporary-config.ts';
@@ -21,6 +22,8 @@ export interface NodeSettings {
 }
 
 const TENANT = 'tester';
+/** The manager's own default, for real processors. */
+const START_TIMEOUT_MS = 10_000 * patience;
 
 /** Processors for so many cores; the same ones again where this machine has fewer. */
 function processors(count: number): number[] {
@@ -137,7 +140,7 @@ export class LocalCluster implements AsyncDisposable {
         ...(this.#resourceManager === undefined ? {} : { resource_manager: this.#resourceManager.url }),
         ...config,
       },
-      ...(executor === undefined ? {} : { executor }),
+      executor: { start_timeout_ms: START_TIMEOUT_MS, ...executor },
     });
     const skip = this.#resourceManager === undefined ? ['--skip-resource-manager'] : [];
     const parameters = ['-c', path, ...skip, ...words];

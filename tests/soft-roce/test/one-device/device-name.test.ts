@@ -27,8 +27,6 @@ beforeAll(async () => {
   await cluster.startNode('node-0', {
     config: { transport: undefined },
     words: ['--device', device],
-    // Emulated processors load an executor's modules some ten times slower.
-    executor: { start_timeout_ms: 60_000 },
   });
 }, 300_000);
 
