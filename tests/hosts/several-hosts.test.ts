@@ -159,6 +159,20 @@ describeInLab(
       expect(await client.call('invoke', 'node-0', 'echo', 'still here')).toBe('still here');
     }, 60_000);
 
+    test('a synchronous call of a host that is cut off fails in time, too', async () => {
+      const client = await clientOn('client', ['node-2']);
+      const lost = client.outcome('hangSync', 'node-2');
+      await lab.host('node-2').cut();
+      try {
+        const { error, milliseconds } = await lost;
+        expect(error?.code).toBe('RFAAS_ERR_EXECUTOR_LOST');
+        expect(milliseconds).toBeLessThan(peerTimeoutMs + slackMs);
+      } finally {
+        await lab.host('node-2').mend();
+      }
+      await until('node-2 is back', () => registrations('node-2') === 2, 30_000);
+    }, 60_000);
+
     test('slow and lossy cables make it slow, and nothing is lost', async () => {
       await lab.host('node-0').impair({ delayMs: 10, lossPercent: 2 });
       await lab.host('client').impair({ delayMs: 5, lossPercent: 1 });

@@ -52,6 +52,7 @@ export class ExecutorThread implements SchedulableThread {
   readonly #loops: NativeLoops;
   readonly #request: RequestContext;
   readonly #batch: WorkCompletionBatch;
+  readonly #isControlled: () => boolean;
   readonly #onLost: (reason: string) => void;
   readonly #synchronous: SynchronousReplies;
   #untended = 0;
@@ -59,12 +60,13 @@ export class ExecutorThread implements SchedulableThread {
   #isClosed = false;
 
   /** Throws RFAAS_ERR_PROTOCOL for an announcement that cannot be, RdmaError where the slots cannot be reached. */
-  constructor({ domain, endpoint, queue, loops, announcement, owner, onLost }: ThreadParts) {
+  constructor({ domain, endpoint, queue, loops, announcement, owner, isControlled, onLost }: ThreadParts) {
     this.index = announcement.index;
     this.queue = queue;
     this.inputBytes = announcement.inputBytes;
     this.#endpoint = endpoint;
     this.#loops = loops;
+    this.#isControlled = isControlled;
     this.#onLost = onLost;
     this.table = new InvocationTable(announcement.slots);
     this.#synchronous = new SynchronousReplies(announcement.slots);
@@ -277,6 +279,7 @@ export class ExecutorThread implements SchedulableThread {
   #checkState(): void {
     const { state } = this.#endpoint;
     if (state !== 'established') this.#lose(`its connection is ${state}`);
+    else if (!this.#isControlled()) this.#lose('its control connection ended');
   }
 
   #lose(reason: string): void {

@@ -72,9 +72,10 @@ export class Executor implements AsyncDisposable {
       this.#resolveEnded = resolve;
     });
     const { domain } = allocation;
+    const isControlled = (): boolean => allocation.control.isOpen;
     const onLost = (reason: string): void => void this.#lose(reason);
     this.#threads = allocation.threads.map(
-      (thread) => new ExecutorThread({ ...thread, domain, loops, owner: this, onLost }),
+      (thread) => new ExecutorThread({ ...thread, domain, loops, owner: this, isControlled, onLost }),
     );
     this.#memory = new ExecutorMemory(this, domain, this.#threads);
     this.#invoker = new Invoker(this.#threads, this, options.spinMicroseconds, (error) => {

@@ -12,6 +12,8 @@ export interface ThreadParts {
   readonly announcement: ThreadAnnouncement;
   /** Marks buffers as this executor's. */
   readonly owner: object;
+  /** False once the executor's control connection has ended: with its host, say. */
+  readonly isControlled: () => boolean;
   /** The connection is of no use any more; called once, by whatever noticed it. */
   readonly onLost: (reason: string) => void;
 }

@@ -75,6 +75,7 @@ export class FakeExecutor {
         loops: connection.loops,
         announcement: { index, slots, slotStride: STRIDE, inputBytes, outputBytes, memory },
         owner: this.owner,
+        isControlled: () => true,
         onLost: (reason) => void this.lost.push(reason),
       });
     });

@@ -29,6 +29,7 @@ const methods = {
     const input = new Uint8Array(Uint32Array.of(milliseconds).buffer);
     return executors.get(name).invokeSync('sleep_then_write', input).byteLength;
   },
+  hangSync: (name) => executors.get(name).invokeSync('never_return', new Uint8Array(0)).byteLength,
   echoBytes: async (name, byteLength) => {
     const input = new Uint8Array(byteLength).map((_, index) => index % 251);
     const output = await executors.get(name).invoke('echo', input);

@@ -27,6 +27,8 @@ export const firstUserWrId = 0x8000_0000;
 /** The endpoint of a message channel with its buffers and queue. Knows how frames travel, not what they mean. */
 export class ChannelLink {
   readonly endpoint: Endpoint;
+  /** Longest message that this side takes. */
+  readonly maxMessageBytes: number;
   readonly #queue: CompletionQueue;
   readonly #incoming: MessageSlots;
   readonly #outgoing: MessageSlots;
@@ -41,6 +43,7 @@ export class ChannelLink {
     maxMessageBytes: number,
     createEndpoint: (options: EndpointOptions) => Endpoint,
   ) {
+    this.maxMessageBytes = maxMessageBytes;
     const opened: { close(): void }[] = [];
     const keep = <Kind extends { close(): void }>(what: Kind): Kind => {
       opened.unshift(what);

@@ -1,24 +1,45 @@
 /** Looks at a peer within one peerTimeout; at half of them without a sign of life it is asked for one. */
 export const looksPerTimeout = 8;
 
+/** A timer may come a little early: a look that is due must not wait for the next one. */
+const tolerance = 0.1;
+
 /** What a look at a silent peer leads to. */
 export type KeepAliveVerdict = 'wait' | 'ask' | 'lost';
 
 /**
- * Decides when a silent peer is asked for a sign of life and when it counts as lost. Counts looks instead of reading a
- * clock: a process that was stopped, or that was busy for long, looks once when it goes on, not once for each look that
- * it missed, and what arrived meanwhile is taken first.
+ * Decides when a silent peer is asked for a sign of life and when it counts as lost. Counts looks: a process that was
+ * stopped, or that was busy for long, looks once when it goes on, not once for each look that it missed, and what arrived
+ * meanwhile is taken first.
  */
 export class KeepAlive {
+  /** Milliseconds of silence after which the peer is lost; Infinity: never. */
+  readonly timeoutMs: number;
+  #nextLook: number;
   #silentLooks = 0;
+
+  /** `now` in milliseconds, of the clock that `look` is told of. */
+  constructor(timeoutMs: number, now: number) {
+    this.timeoutMs = timeoutMs;
+    this.#nextLook = now + this.intervalMs * (1 - tolerance);
+  }
+
+  /** Milliseconds from look to look. */
+  get intervalMs(): number {
+    return this.timeoutMs / looksPerTimeout;
+  }
 
   /** Something came from the peer. */
   heard(): void {
     this.#silentLooks = 0;
   }
 
-  /** Called `looksPerTimeout` times in every peerTimeout, after taking what arrived. */
-  look(): KeepAliveVerdict {
+  /** Called after taking what arrived, at least once in every interval; does nothing where it is not time for a look. */
+  look(now: number): KeepAliveVerdict {
+    if (now < this.#nextLook) {
+      return 'wait';
+    }
+    this.#nextLook = now + this.intervalMs * (1 - tolerance);
     this.#silentLooks += 1;
     if (this.#silentLooks >= looksPerTimeout) {
       return 'lost';

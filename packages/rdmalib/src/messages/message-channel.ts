@@ -12,7 +12,7 @@ import {
   type ConnectChannelOptions,
   type ReceiveMessageOptions,
 } from './channel-options.ts';
-import { KeepAlive, looksPerTimeout } from './keep-alive.ts';
+import { KeepAlive } from './keep-alive.ts';
 import { decodeHello, encodeHello, malformed, readFrame } from './message-frame.ts';
 import { MessageInbox } from './message-inbox.ts';
 import { MessageOutbox } from './message-outbox.ts';
@@ -30,22 +30,21 @@ export class MessageChannel implements AsyncDisposable {
   /** Settles once, when either side goes away or the peer broke the protocol. Never rejects. */
   readonly disconnected: Promise<DisconnectReason>;
   readonly #link: ChannelLink;
-  readonly #maxMessageBytes: number;
   readonly #inbox: MessageInbox;
   readonly #outbox: MessageOutbox;
   readonly #requests = new UserRequests();
   #settle: (reason: DisconnectReason) => void = () => undefined;
-  readonly #keepAlive = new KeepAlive();
+  readonly #keepAlive: KeepAlive;
   #watch: NodeJS.Timeout | undefined;
   #greeted = false;
   /** Messages that the peer may still send. */
   #allowance = windowMessages;
   #end: DisconnectReason | undefined;
 
-  private constructor(link: ChannelLink, maxMessageBytes: number, peerPrivateData: Uint8Array) {
+  private constructor(link: ChannelLink, peerPrivateData: Uint8Array, peerTimeoutMs = Infinity) {
     this.peerPrivateData = peerPrivateData;
     this.#link = link;
-    this.#maxMessageBytes = maxMessageBytes;
+    this.#keepAlive = new KeepAlive(peerTimeoutMs, performance.now());
     this.#inbox = new MessageInbox(() => this.#taken());
     this.#outbox = new MessageOutbox(link, (credits) => {
       this.#allowance += credits;
@@ -67,7 +66,7 @@ export class MessageChannel implements AsyncDisposable {
     const link = new ChannelLink(domain, maxMessageBytes, (endpoint) => domain.createEndpoint(endpoint));
     try {
       const reply = await link.endpoint.connect(address, { privateData, signal, timeoutMs });
-      return new MessageChannel(link, maxMessageBytes, reply.privateData).#start(options.peerTimeoutMs);
+      return new MessageChannel(link, reply.privateData, options.peerTimeoutMs).#start();
     } catch (error) {
       await link.close();
       throw error;
@@ -97,7 +96,7 @@ export class MessageChannel implements AsyncDisposable {
     }
     try {
       await request.accept(link.endpoint, { privateData: options.privateData });
-      return new MessageChannel(link, maxMessageBytes, request.privateData).#start(options.peerTimeoutMs);
+      return new MessageChannel(link, request.privateData, options.peerTimeoutMs).#start();
     } catch (error) {
       await link.close();
       throw error;
@@ -144,10 +143,19 @@ export class MessageChannel implements AsyncDisposable {
     return this.#requests.perform((wrId) => post(this.#link.endpoint, wrId));
   }
 
-  /** Takes what arrived, as the event loop does otherwise; see `tendMessageChannels`. Never throws. */
+  /** False once it has ended, also before `disconnected` could tell. */
+  get isOpen(): boolean {
+    return this.#end === undefined;
+  }
+
+  /**
+   * Takes what arrived and looks after the peer, as the event loop does otherwise; see `tendMessageChannels`. Never
+   * throws: a channel that ends here is open no more.
+   */
   tend(): void {
     if (this.#end === undefined) {
       this.#guard(() => this.#drain());
+      this.#look();
     }
   }
 
@@ -161,12 +169,12 @@ export class MessageChannel implements AsyncDisposable {
     await this.close();
   }
 
-  #start(peerTimeoutMs: number | undefined): this {
+  #start(): this {
     openChannels.add(this);
-    this.#link.send('hello', windowMessages, encodeHello(this.#maxMessageBytes));
+    this.#link.send('hello', windowMessages, encodeHello(this.#link.maxMessageBytes));
     void this.#link.endpoint.disconnected.then(async (reason) => this.#lost(reason));
-    if (peerTimeoutMs !== undefined) {
-      this.#watch = setInterval(() => this.#look(peerTimeoutMs), peerTimeoutMs / looksPerTimeout);
+    if (this.#keepAlive.timeoutMs < Infinity) {
+      this.#watch = setInterval(() => this.tend(), this.#keepAlive.intervalMs);
     }
     void this.#run();
     return this;
@@ -185,14 +193,10 @@ export class MessageChannel implements AsyncDisposable {
   }
 
   /** Is the peer still there? */
-  #look(peerTimeoutMs: number): void {
-    this.tend();
-    if (this.#end !== undefined) {
-      return;
-    }
-    const verdict = this.#keepAlive.look();
+  #look(): void {
+    const verdict = this.#end === undefined ? this.#keepAlive.look(performance.now()) : 'wait';
     if (verdict === 'lost') {
-      void this.#finish({ kind: 'failed', error: silentPeer(peerTimeoutMs) });
+      void this.#finish({ kind: 'failed', error: silentPeer(this.#keepAlive.timeoutMs) });
     } else if (verdict === 'ask') {
       this.#guard(() => this.#link.signOfLife('question'));
     }
