@@ -11,6 +11,9 @@ import { SelfSignedProvider } from './self-signed-provider.ts';
 /** Longer than a process is usually busy without a turn of its event loop, in which nothing is heard of it. */
 const DEFAULT_PEER_TIMEOUT_MS = 15_000;
 
+/** How long closing waits for a manager that is away: leases end without it, since their client is gone. */
+const CLOSING_PATIENCE_MS = 1_000;
+
 /** How to connect to a resource manager. */
 export interface ConnectOptions {
   /** Its transport URL, e.g. `shm://10000`; of all resource managers of the cluster, where there are several. */
@@ -154,7 +157,9 @@ export class Client implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const results = await Promise.allSettled([...this.#leases].map((lease) => lease.release()));
+    const results = await Promise.allSettled(
+      [...this.#leases].map((lease) => lease.release(CLOSING_PATIENCE_MS)),
+    );
     await this.#provider.close();
     for (const result of results) {
       // A manager that is gone has nothing to release.

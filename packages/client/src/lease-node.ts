@@ -13,6 +13,7 @@ export class LeaseNode {
   readonly #listener: SessionListener;
   readonly #peerTimeoutMs: number;
   readonly #executors = new Set<Executor>();
+  #allocating = 0;
   #grant: LeaseGrant;
   #session: Promise<ExecutorManagerSession> | undefined;
 
@@ -45,6 +46,11 @@ export class LeaseNode {
     return [...this.#executors];
   }
 
+  /** Whether there are executors, or soon will be. */
+  get isInUse(): boolean {
+    return this.#executors.size > 0 || this.#allocating > 0;
+  }
+
   /** Cores that no executor has. */
   get freeCores(): number {
     return this.executors.reduce((free, { threads }) => free - threads, this.cores);
@@ -52,6 +58,38 @@ export class LeaseNode {
 
   /** Starts an executor with a package. Throws as `lease.allocate`. */
   async allocate(
+    functionPackage: FunctionPackage,
+    options: AllocateOptions,
+    loops: NativeLoops,
+  ): Promise<Executor> {
+    this.#allocating += 1;
+    try {
+      return await this.#allocate(functionPackage, options, loops);
+    } finally {
+      this.#allocating -= 1;
+    }
+  }
+
+  /** The lease is renewed: its node is told, if it is connected. Rejects with what the node refuses it with. */
+  async renew(grant: LeaseGrant): Promise<void> {
+    if (grant.generation <= this.#grant.generation) return;
+    this.#grant = grant;
+    const session = await this.#session?.catch(() => undefined);
+    await session?.renew(grant.token, RENEWAL_TIMEOUT_MS);
+  }
+
+  /** Deallocates its executors and disconnects. Rejects with the first error of an executor. */
+  async close(): Promise<void> {
+    const results = await Promise.allSettled(this.executors.map((executor) => executor.deallocate()));
+    try {
+      await (await this.#session)?.close();
+    } catch {
+      // It never connected, which whoever allocated was told.
+    }
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  async #allocate(
     functionPackage: FunctionPackage,
     options: AllocateOptions,
     loops: NativeLoops,
@@ -84,25 +122,6 @@ export class LeaseNode {
       await allocation.transport.close();
       throw error;
     }
-  }
-
-  /** The lease is renewed: its node is told, if it is connected. Rejects with what the node refuses it with. */
-  async renew(grant: LeaseGrant): Promise<void> {
-    if (grant.generation <= this.#grant.generation) return;
-    this.#grant = grant;
-    const session = await this.#session?.catch(() => undefined);
-    await session?.renew(grant.token, RENEWAL_TIMEOUT_MS);
-  }
-
-  /** Deallocates its executors and disconnects. Rejects with the first error of an executor. */
-  async close(): Promise<void> {
-    const results = await Promise.allSettled(this.executors.map((executor) => executor.deallocate()));
-    try {
-      await (await this.#session)?.close();
-    } catch {
-      // It never connected, which whoever allocated was told.
-    }
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 
   #connect(options: {

@@ -105,7 +105,10 @@ export interface LeaseProvider {
   renew(lease: GrantedLease, durationMs: number): Promise<GrantedLease>;
   /** What the lease has used, or undefined where nobody keeps the bill. */
   usage(leaseId: string): Promise<Usage | undefined>;
-  /** Gives the lease back; its usage, or undefined where nobody keeps the bill. */
-  release(leaseId: string): Promise<Usage | undefined>;
+  /**
+   * Gives the lease back; its usage, or undefined where nobody keeps the bill. `patienceMs`: how long to wait for a manager
+   * that is away.
+   */
+  release(leaseId: string, patienceMs: number): Promise<Usage | undefined>;
   close(): Promise<void>;
 }

@@ -9,6 +9,9 @@ import type { GrantedLease, LeaseListener, LeaseProvider } from './lease-provide
 import { LeaseRenewal } from './lease-renewal.ts';
 import type { NativeLoops } from './native-loops.ts';
 
+/** Longer than a resource manager takes to start anew, or another one to take over. */
+const RELEASE_PATIENCE_MS = 10_000;
+
 /** What a lease is made of. */
 export interface LeaseParts {
   readonly granted: GrantedLease;
@@ -64,7 +67,7 @@ export class Lease implements AsyncDisposable {
     this.memoryMiB = this.#nodes.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
     if (parts.renew) {
       this.#renewal = new LeaseRenewal(granted.expiry, {
-        isInUse: () => this.executors.length > 0,
+        isInUse: () => this.#nodes.some(({ isInUse }) => isInUse),
         renew: async () => (await this.renew()).getTime(),
       });
     }
@@ -144,9 +147,12 @@ export class Lease implements AsyncDisposable {
     return this.#parts.provider.usage(this.id);
   }
 
-  /** Deallocates its executors and gives the lease back; resolves to what it used. Idempotent. */
-  release(): Promise<Usage | undefined> {
-    this.#release ??= this.#doRelease();
+  /**
+   * Deallocates its executors and gives the lease back; resolves to what it used. Idempotent. `patienceMs`: how long to wait
+   * for a resource manager that is away.
+   */
+  release(patienceMs = RELEASE_PATIENCE_MS): Promise<Usage | undefined> {
+    this.#release ??= this.#doRelease(patienceMs);
     return this.#release;
   }
 
@@ -188,11 +194,11 @@ export class Lease implements AsyncDisposable {
     return this.#nodes.find((node) => node.freeCores >= (cores ?? node.cores)) ?? this.#nodes[0]!;
   }
 
-  async #doRelease(): Promise<Usage | undefined> {
+  async #doRelease(patienceMs: number): Promise<Usage | undefined> {
     this.#renewal?.stop();
     const results = await Promise.allSettled(this.#nodes.map((node) => node.close()));
     try {
-      const usage = await this.#parts.provider.release(this.id);
+      const usage = await this.#parts.provider.release(this.id, patienceMs);
       for (const result of results) if (result.status === 'rejected') throw result.reason;
       return usage;
     } finally {

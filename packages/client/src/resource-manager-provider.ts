@@ -15,9 +15,6 @@ import { ManagerLink, type ManagerLinkOptions } from './manager-link.ts';
 
 const ANSWER_TIMEOUT_MS = 10_000;
 
-/** How long a release waits for a resource manager that is away: the lease ends without it, since its client is gone. */
-const RELEASE_PATIENCE_MS = 1_000;
-
 type LeaseQuestion = OutgoingMessage & { readonly kind: 'lease-request' | 'lease-renew' | 'lease-attach' };
 
 /** Leases granted by the resource manager that serves. */
@@ -88,11 +85,11 @@ export class ResourceManagerProvider implements LeaseProvider {
     return message.usage;
   }
 
-  async release(leaseId: string): Promise<Usage> {
+  async release(leaseId: string, patienceMs: number): Promise<Usage> {
     this.#held.delete(leaseId);
     const { message } = await this.#link.request({ kind: 'lease-release', leaseId }, 'lease-released', {
       timeoutMs: ANSWER_TIMEOUT_MS,
-      patienceMs: RELEASE_PATIENCE_MS,
+      patienceMs,
     });
     return message.usage;
   }

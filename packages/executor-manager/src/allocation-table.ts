@@ -51,6 +51,12 @@ export interface AllocationTableOptions {
   onWarning(leaseId: string, expiry: number, reason: LeaseWarningReason): void;
 }
 
+/** What ends executors where a lease does not simply end. */
+const endCauses: Readonly<Record<string, EndCause | undefined>> = {
+  expired: 'lease-expired',
+  'node-drained': 'node-drained',
+};
+
 /** All allocations of a node: what they hold, what they cost, and when their leases end. */
 export class AllocationTable {
   readonly #options: AllocationTableOptions;
@@ -182,7 +188,7 @@ export class AllocationTable {
     this.#leases.end(leaseId, reason, this.#options.now());
     this.#timers.forget(leaseId);
     this.#endingLeases.add(leaseId);
-    const cause: EndCause = reason === 'expired' ? 'lease-expired' : 'lease-ended';
+    const cause = endCauses[reason] ?? 'lease-ended';
     for (const allocation of this.#ofLease(leaseId)) {
       allocation.end(cause);
     }

@@ -37,6 +37,8 @@ export class LeaseDesk {
   readonly queue = new LeaseQueue<QueuedLease>({ patienceMs });
   readonly #parts: LeaseDeskParts;
   readonly #waiters = new Map<string, QueueWaiter>();
+  /** Where a request stood when its waiter was told last. */
+  readonly #positions = new Map<string, number>();
   constructor(parts: LeaseDeskParts) {
     this.#parts = parts;
   }
@@ -233,8 +235,12 @@ export class LeaseDesk {
   /** A request waits no more: those behind it move up. */
   #left({ id, tenant }: WaitingRequest<QueuedLease>): void {
     this.#markRow(id);
+    this.#positions.delete(id);
     for (const [index, behind] of this.queue.line(tenant).entries()) {
-      this.#waiters.get(behind.id)?.moved(index + 1, this.queue.length);
+      if (this.#positions.get(behind.id) !== index + 1) {
+        this.#positions.set(behind.id, index + 1);
+        this.#waiters.get(behind.id)?.moved(index + 1, this.queue.length);
+      }
     }
   }
 
@@ -245,7 +251,9 @@ export class LeaseDesk {
   }
 
   #place(leaseId: string): RequestOutcome {
-    return { kind: 'queued', position: this.queue.position(leaseId) ?? 0, waiting: this.queue.length };
+    const position = this.queue.position(leaseId) ?? 0;
+    this.#positions.set(leaseId, position);
+    return { kind: 'queued', position, waiting: this.queue.length };
   }
 
   #markRow(leaseId: string): void {
