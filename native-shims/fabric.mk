@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The libfabric fabric, build/librdmalib_libfabric.so, where libfabric's headers are. Included by the Makefile.
-#   make check-fabric   runs its C tests; providers that this machine lacks are skipped, saying so
-#   make asan-fabric    the same under AddressSanitizer and UBSan
+#   make check-fabric   runs its C tests, as make check and make asan do too; providers that this machine lacks are
+#                       skipped, saying so
 
 ifeq ($(wildcard /usr/include/rdma/fi_endpoint.h),)
 $(info libfabric: not built: no headers of libfabric (Debian: apt-get install libfabric-dev))
@@ -25,5 +25,11 @@ fabric: $(BUILD)/librdmalib_libfabric.so
 fabric-programs: $(FABRIC_PROGRAMS)
 check-fabric: $(FABRIC_PROGRAMS)
 	@for program in $(FABRIC_PROGRAMS); do echo "$$program"; "$$program" || exit 1; done
+
+check: check-fabric
+# Not under ThreadSanitizer, which knows nothing of the threads in libfabric.
+ifneq ($(findstring address,$(SANITIZE)),)
+check-only: check-fabric
+endif
 
 endif

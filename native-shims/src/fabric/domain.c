@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #define _GNU_SOURCE
 #include "../common/clock.h"
+#include "../common/glibc-compat.h"
 #include "internal.h"
 
 #include <errno.h>

@@ -68,8 +68,9 @@ struct fabric_query {
 
 struct fabric_reply {
   uint32_t id;
-  int32_t status;  /* 0 or an errno */
-  uint64_t length; /* of the region, from the address on */
+  int32_t status; /* 0 or an errno */
+  uint64_t start; /* of the region, as addresses on the wire count */
+  uint64_t end;
   uint32_t access;
   uint32_t reserved;
 };

@@ -218,10 +218,12 @@ struct fabric_op {
   uint8_t *bounce; /* FABRIC_BOUNCE: where the message lands */
 };
 
+/* Offsets count from `address`, which may lie before the region; what they come to must lie in it. */
 struct fabric_target {
   uint64_t address;
   uint64_t rkey;
-  uint64_t length;
+  uint64_t start;
+  uint64_t end;
   uint32_t access;
 };
 

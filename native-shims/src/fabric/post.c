@@ -44,11 +44,12 @@ static inline uint32_t aim(const struct shim_endpoint *endpoint, const struct sh
   if (__builtin_expect(work->target >= endpoint->target_count, 0))
     return SHIM_REMOTE_ACCESS_ERROR;
   const struct fabric_target *target = &endpoint->targets[work->target];
-  if (__builtin_expect(work->target_offset > target->length || prepared->bytes > target->length - work->target_offset ||
-                           (target->access & needed_access(work->opcode)) == 0,
+  uint64_t address = target->address + work->target_offset;
+  if (__builtin_expect(address < target->start || address > target->end || prepared->bytes > target->end - address ||
+                           address < target->address || (target->access & needed_access(work->opcode)) == 0,
                        0))
     return SHIM_REMOTE_ACCESS_ERROR;
-  prepared->remote_address = target->address + work->target_offset;
+  prepared->remote_address = address;
   prepared->rkey = target->rkey;
   return SHIM_SUCCESS;
 }

@@ -65,9 +65,13 @@ static int ask(struct shim_endpoint *endpoint, const struct shim_remote *remote,
 
 static int resolve(struct shim_endpoint *endpoint, const struct shim_remote *remote, uint32_t milliseconds) {
   struct fabric_reply reply;
+  if (remote->length > UINT64_MAX - remote->address)
+    return shim_fail(ERANGE, "resolving remote memory: %llu bytes at 0x%llx do not exist",
+                     (unsigned long long)remote->length, (unsigned long long)remote->address);
   for (uint32_t i = endpoint->target_count; i-- > 0;) {
     const struct fabric_target *target = &endpoint->targets[i];
-    if (target->rkey == remote->rkey && target->address == remote->address && remote->length <= target->length)
+    if (target->rkey == remote->rkey && target->address == remote->address &&
+        remote->address + remote->length <= target->end)
       return (int)i;
   }
   int error = room(endpoint);
@@ -76,7 +80,7 @@ static int resolve(struct shim_endpoint *endpoint, const struct shim_remote *rem
   if (error != 0)
     return error;
   endpoint->targets[endpoint->target_count] =
-      (struct fabric_target){remote->address, remote->rkey, reply.length, reply.access};
+      (struct fabric_target){remote->address, remote->rkey, reply.start, reply.end, reply.access};
   return (int)endpoint->target_count++;
 }
 

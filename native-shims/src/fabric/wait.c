@@ -9,7 +9,6 @@
 #include "../common/clock.h"
 #include "internal.h"
 
-#include <sched.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
@@ -95,9 +94,6 @@ static int spin_some(struct shim_queue *queue, struct shim_completion *completio
     if (__builtin_expect(__atomic_load_n(&queue->notices, __ATOMIC_RELAXED) & FABRIC_NOTICE_INTERRUPT, 0) &&
         take_notice(queue, FABRIC_NOTICE_INTERRUPT))
       return -1;
-    /* The lock is not fair: whoever spins on it makes way. */
-    if (__builtin_expect(__atomic_load_n(&queue->domain->wanted, __ATOMIC_RELAXED) != 0, 0))
-      (void)sched_yield();
     shim_pause();
   }
   return 0;

@@ -109,10 +109,9 @@ static void query(struct fabric_link *link, const struct fabric_query *asked) {
     const struct shim_region *region = SHIM_CONTAINER(node, struct shim_region, link);
     if (fi_mr_key(region->mr) != asked->key || (region->access & remote) == 0)
       continue;
-    uint64_t offset = asked->address - region->remote_address;
-    bool inside = asked->address >= region->remote_address && offset <= region->length;
-    reply.status = inside && asked->length <= region->length - offset ? 0 : ERANGE;
-    reply.length = inside ? region->length - offset : 0;
+    reply.start = region->remote_address;
+    reply.end = region->remote_address + region->length;
+    reply.status = asked->address <= reply.end && asked->length <= reply.end - asked->address ? 0 : ERANGE;
     reply.access = region->access & remote;
     break;
   }

@@ -1,0 +1,3 @@
+import { describeInvocations } from '../support/describe-invocations.ts';
+
+describeInvocations('libfabric+shm://127.0.0.1:0?endpoint=rdm');
