@@ -39,7 +39,8 @@ export function parseTransportUrl(text: string): TransportUrl {
 
 /** Writes a transport URL; `parseTransportUrl` reads it back. */
 export function formatTransportUrl(url: TransportUrl): string {
-  const provider = url.provider === undefined ? '' : `+${encodeURIComponent(url.provider).replace(/%3B/g, ';')}`;
+  const provider =
+    url.provider === undefined ? '' : `+${encodeURIComponent(url.provider).replace(/%3B/g, ';')}`;
   const host = url.host.includes(':') ? `[${url.host}]` : url.host;
   const authority = url.kind === 'shm' ? String(url.port) : `${host}:${url.port}`;
   const pairs = Object.entries(url.options).map(([key, value]) => `${key}=${encodeOption(value)}`);
