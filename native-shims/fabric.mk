@@ -12,12 +12,16 @@ FABRIC_OBJECTS := $(call objects,$(COMMON) $(wildcard src/fabric/*.c) src/shm/se
 FABRIC_TESTS := $(wildcard test/fabric/*.c)
 FABRIC_PROGRAMS := $(patsubst test/%.c,$(BUILD)/test/%,$(FABRIC_TESTS))
 LIBRARIES += $(BUILD)/librdmalib_libfabric.so
+all: $(BUILD)/libfabric_latency
 
 $(BUILD)/librdmalib_libfabric.so: $(FABRIC_OBJECTS)
 	$(CC) $(SANITIZE) $(SHARED) $(LDFLAGS) $^ -o $@ -lfabric -lpthread
 
 $(BUILD)/test/fabric/%: $(BUILD)/objects/test/fabric/%.o $(FABRIC_OBJECTS)
 	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) $(LDFLAGS) $^ -o $@ -lfabric -lpthread
+
+$(BUILD)/libfabric_latency: $(BUILD)/objects/bench/libfabric_latency.o $(BUILD)/objects/src/loops/ticks.o
 	$(CC) $(SANITIZE) $(LDFLAGS) $^ -o $@ -lfabric -lpthread
 
 .PHONY: fabric fabric-programs check-fabric

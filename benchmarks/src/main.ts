@@ -8,6 +8,7 @@ import { endless } from './benchmarks/endless.ts';
 import { idle } from './benchmarks/idle.ts';
 import { invocation } from './benchmarks/invocation.ts';
 import { grants } from './benchmarks/grants.ts';
+import { libfabric } from './benchmarks/libfabric.ts';
 import { parallel } from './benchmarks/parallel.ts';
 import { peers } from './benchmarks/peers.ts';
 import { pipeline } from './benchmarks/pipeline.ts';
@@ -34,6 +35,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   endless,
   idle,
   rdma,
+  libfabric,
   placement,
   grants,
 ];

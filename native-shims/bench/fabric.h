@@ -105,7 +105,8 @@ static inline struct shim_region *open_region(struct side *side, uint64_t bytes,
 /* Opens a side with a region of `bytes` bytes. */
 static inline void open_side(struct side *side, uint64_t bytes) {
   struct shim_region_info info;
-  require(fabric.domain_open("", &side->domain), "domain");
+  const char *options = getenv("SHIM_OPTIONS"); /* lines of key=value, as shim_domain_open takes them */
+  require(fabric.domain_open(options == NULL ? "" : options, &side->domain), "domain");
   side->region = open_region(side, bytes > 0 ? bytes : 1, 0, &info);
   side->address = info.address;
   side->own = (struct shim_remote){info.remote_address, info.rkey, info.length};

@@ -19,7 +19,8 @@
 #define STACK_BYTES (512u * 1024u)
 #define BATCH 32
 #define MOST_PATIENCE_MS 32u
-#define POLL_MS 1 /* where something must be polled */
+#define PATIENCE_OWED_MS 1u /* where an event loop waits */
+#define POLL_MS 1           /* where something must be polled */
 
 int fabric_watch_add(struct shim_domain *domain, int fd, uint32_t events, struct fabric_watch *watch) {
   struct epoll_event event = {.events = events, .data.ptr = watch};
@@ -57,16 +58,19 @@ static void clear_control(struct shim_domain *domain) {
 static int look_after_ports(struct shim_domain *domain) {
   if (shim_list_is_empty(&domain->ports))
     return -1;
-  bool active = domain->activity != domain->activity_seen;
+  /* Whoever polls after arming is not in its event loop, and finds by itself what the others wait for. */
+  bool in_event_loop = domain->owed > 0 && domain->activity == domain->activity_armed;
+  bool active = domain->activity != domain->activity_seen && !in_event_loop;
   domain->activity_seen = domain->activity;
-  if (domain->sleeping && domain->owed == 0) {
+  if (domain->sleeping || active)
     fabric_watch_ports(domain, false);
-    domain->bridge_idle = !active;
-    return active ? (int)domain->patience : -1;
+  if (domain->sleeping && !active) {
+    domain->bridge_idle = true;
+    return -1;
   }
-  if (active && domain->owed == 0) {
-    fabric_watch_ports(domain, false);
-    domain->patience = domain->patience < MOST_PATIENCE_MS ? domain->patience * 2u : MOST_PATIENCE_MS;
+  if (active) {
+    uint32_t longest = domain->owed > 0 ? PATIENCE_OWED_MS : MOST_PATIENCE_MS;
+    domain->patience = domain->patience < longest ? domain->patience * 2u : longest;
     return (int)domain->patience;
   }
   domain->patience = 1;

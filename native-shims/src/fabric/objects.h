@@ -126,6 +126,7 @@ struct shim_domain {
   uint32_t patience; /* milliseconds until the bridge looks again whether the owner polls */
   uint64_t activity; /* counts the owner's polls */
   uint64_t activity_seen;
+  uint64_t activity_armed; /* when the owner armed a queue last */
   pthread_t bridge;
   /* Objects. */
   struct shim_list ports;

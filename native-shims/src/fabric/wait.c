@@ -13,9 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FREE_SPINS 16u     /* before the clock is read for the first time */
-#define SPINS_PER_CLOCK 8u /* between two readings */
-#define POLLS_PER_ROUND 64u
+#define FREE_SPINS 16u            /* before the clock is read for the first time */
+#define SPINS_PER_CLOCK 8u        /* between two readings */
+#define POLLS_PER_ROUND 1024u     /* of one port, before the others are looked at too */
 #define FIRST_NAP UINT64_C(20000) /* nanoseconds, where there is no descriptor */
 #define LONGEST_NAP UINT64_C(1000000)
 
@@ -76,6 +76,7 @@ int shim_queue_arm(struct shim_queue *queue) {
     if (!queue->owed)
       domain->owed++;
     queue->owed = true;
+    domain->activity_armed = domain->activity;
     if (quiet)
       fabric_watch_ports(domain, true);
     else
