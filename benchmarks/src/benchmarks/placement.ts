@@ -41,9 +41,8 @@ export const placement: Benchmark = {
         progress.show(name);
         const { decisions, grants, processorSeconds } = cluster.measure(samples);
         measurements.push(measurement(name, decisions));
-        facts[`${name}: grants per second, each decided, taken and given back`] = Math.round(
-          grants / processorSeconds,
-        );
+        facts[`${name}: grants in a second of processor time, each decided, taken and given back`] =
+          Math.round(grants / processorSeconds);
       }
     }
     return { settings: { samples, used: USED, coresPerNode: 100 }, measurements, facts };
