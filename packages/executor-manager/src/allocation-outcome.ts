@@ -98,3 +98,9 @@ export function stopReasonOf(cause: EndCause): ExecutorStopReason {
       return 'deallocated';
   }
 }
+
+/** What ends executors where a lease does not simply end. */
+export const endCauses: Readonly<Record<string, EndCause | undefined>> = {
+  expired: 'lease-expired',
+  'node-drained': 'node-drained',
+};

@@ -11,7 +11,7 @@ import type {
 } from '@rfaas/core';
 import type { ProtectionDomain } from '@rfaas/rdmalib';
 import { checkAllocationLimits } from './allocation-limits.ts';
-import type { EndCause } from './allocation-outcome.ts';
+import { endCauses } from './allocation-outcome.ts';
 import { noObserver } from './allocation-observer.ts';
 import type { AllocationObserver, NodeOccupancy } from './allocation-observer.ts';
 import { Allocation } from './allocation.ts';
@@ -50,12 +50,6 @@ export interface AllocationTableOptions {
   /** A lease with allocations is about to end here. */
   onWarning(leaseId: string, expiry: number, reason: LeaseWarningReason): void;
 }
-
-/** What ends executors where a lease does not simply end. */
-const endCauses: Readonly<Record<string, EndCause | undefined>> = {
-  expired: 'lease-expired',
-  'node-drained': 'node-drained',
-};
 
 /** All allocations of a node: what they hold, what they cost, and when their leases end. */
 export class AllocationTable {
