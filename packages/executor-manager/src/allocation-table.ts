@@ -11,7 +11,7 @@ import type {
 } from '@rfaas/core';
 import type { ProtectionDomain } from '@rfaas/rdmalib';
 import { checkAllocationLimits } from './allocation-limits.ts';
-import { endCauses } from './allocation-outcome.ts';
+import { endCauses, type EndCause } from './allocation-outcome.ts';
 import { noObserver } from './allocation-observer.ts';
 import type { AllocationObserver, NodeOccupancy } from './allocation-observer.ts';
 import { Allocation } from './allocation.ts';
