@@ -113,6 +113,33 @@ test('the help of every command has its options and examples', async () => {
   }
 }, 30_000);
 
+test('rfaas nodes drains a node, and takes it back into service', async () => {
+  expect(await json('nodes', 'drain', 'node-1', '--grace', '1000')).toMatchObject({ name: 'node-1' });
+  expect((await rfaas('nodes')).output).toMatch(/\nnode-1 +drain(ing|ed) +1\/1 /);
+  await expect(alice.lease({ cores: 1, node: 'node-1' })).rejects.toThrow(
+    'no node that takes leases is called "node-1"',
+  );
+  expect(await rfaas('nodes', 'resume', 'node-1')).toMatchObject({
+    code: 0,
+    output: 'node-1: in service, 0 leases\n',
+  });
+  const lease = await alice.lease({ cores: 1, memoryMiB: 64, node: 'node-1' });
+  await lease.release();
+  expect(await rfaas('nodes', 'drain', 'nobody')).toMatchObject({
+    code: 1,
+    errors: expect.stringContaining('RFAAS_ERR_NODE_UNKNOWN'),
+  });
+}, 30_000);
+
+test('rfaas tenants limits a tenant, which is refused more', async () => {
+  expect(await json('tenants', 'limit', 'alice', '--cores', '2')).toEqual({ cores: 2 });
+  expect((await rfaas('tenants')).output).toMatch(/\nalice +1 +2\/2 /);
+  await expect(alice.lease({ cores: 1, memoryMiB: 64, node: 'node-1' })).rejects.toThrow();
+  expect(await json('tenants', 'limit', 'alice')).toEqual({});
+  const lease = await alice.lease({ cores: 1, memoryMiB: 64, node: 'node-1' });
+  await lease.release();
+}, 30_000);
+
 describe('rfaas top', () => {
   test('prints one look as text, and as JSON', async () => {
     const { output, code } = await rfaas('top', '-n', '1');

@@ -149,9 +149,10 @@ describeOrSkip(`the web page${browserObstacle === undefined ? '' : `: ${browserO
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
     expect(await isFocused()).toBe(true);
     await page.keyboard.press('Enter');
-    await page.getByRole('dialog').getByRole('button', { name: 'Release' }).focus();
-    await page.keyboard.press('Enter');
-    await page.getByText('The lease is released').waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Release' }).press('Enter');
+    const announcement = page.locator('#announcement:not(:empty)');
+    await announcement.waitFor();
+    expect(await announcement.innerText()).toBe('The lease is released');
     await row('leases', id).waitFor({ state: 'detached' });
   }, 60_000);
 

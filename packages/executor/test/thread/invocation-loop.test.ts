@@ -144,7 +144,7 @@ describe('the end', () => {
       failing.context.words[serveWord.failure] = 6;
       return serveResult.failed;
     });
-    await expect(failing.loop.run()).rejects.toThrow(/transport status 6/);
+    await expect(failing.loop.run()).rejects.toThrow(/retry-exceeded/);
     const invalid = playLoop([copy]);
     invalid.context.script.push(() => -22);
     await expect(invalid.loop.run()).rejects.toThrow(/errno 22/);
