@@ -9,6 +9,7 @@ that wants RDMA, in each of the modes. Root is needed only where Debian packages
 
 usage: npm run test:soft-roce -- [options] [COMMAND [ARGUMENT...]]
 
+  --brief             without a command: only the contract of a transport (C tests, conformance), in one boot
   --mode MODE         ${MODES.join(' | ')} (default one-device)
   --timeout SECONDS   ends the machine after so long (default 300); exit status 124
   --memory MiB        of each machine (default 2048)
@@ -22,6 +23,7 @@ example: npm run test:soft-roce -- --mode two-devices ibv_devinfo
 `;
 
 const OPTIONS = {
+  brief: { type: 'boolean', default: false },
   mode: { type: 'string', default: 'one-device' },
   timeout: { type: 'string', default: '300' },
   memory: { type: 'string', default: '2048' },
@@ -44,6 +46,7 @@ export function parseOptions(words) {
   }
   const options = {
     help: values.help,
+    brief: values.brief,
     mode: values.mode,
     timeoutSeconds: Number(values.timeout),
     memoryMiB: Number(values.memory),

@@ -19,6 +19,9 @@ const BOOTS = [
   { mode: 'two-machines', timeoutSeconds: 300, parts: ['soft-roce'] },
 ];
 
+/** What is enough to see that the transport keeps its contract, and short enough for every change. */
+const BRIEF = [{ mode: 'one-device', timeoutSeconds: 1500, parts: ['c-tests', 'conformance'] }];
+
 /**
  * Boots one machine (or pair) after the other and runs its tests.
  *
@@ -30,7 +33,7 @@ const BOOTS = [
 export async function runTestPlan(options, boot) {
   await build();
   const total = noTests();
-  for (const { mode, netem = '', timeoutSeconds, parts } of BOOTS) {
+  for (const { mode, netem = '', timeoutSeconds, parts } of options.brief ? BRIEF : BOOTS) {
     const title = `Soft-RoCE, ${mode}${netem === '' ? '' : `, ${netem}`}`;
     const started = performance.now();
     process.stdout.write(`== ${title}\n`);
