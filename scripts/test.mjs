@@ -5,13 +5,16 @@ import { runNativeTests } from './native-tests.mjs';
 import { root, runAfterSetUp } from './setup.mjs';
 import { addTests, noTests, printTestSummary } from './test-summary.mjs';
 
+/** A process takes long to start on a machine that has something else to do, too. */
+const WITH_PROCESSES = ['--runInBand', '--testTimeout=30000'];
+
 /** In this order: a broken foundation is seen before what stands on it. */
 const STAGES = [
   { title: 'Unit tests', projects: ['unit'], parameters: [] },
   { title: 'Transport conformance', projects: ['conformance'], parameters: [] },
   // Real processes that spin and are timed out: one file at a time, or they take the cores from each other.
-  { title: 'Integration tests', projects: ['integration'], parameters: ['--runInBand'] },
-  { title: 'Packaging tests', projects: ['packaging'], parameters: ['--runInBand'] },
+  { title: 'Integration tests', projects: ['integration'], parameters: WITH_PROCESSES },
+  { title: 'Packaging tests', projects: ['packaging'], parameters: WITH_PROCESSES },
 ];
 
 const print = (line) => process.stdout.write(`${line}\n`);
@@ -28,7 +31,7 @@ await runAfterSetUp(async () => {
     }
   } else {
     const projects = STAGES.flatMap((stage) => stage.projects);
-    addTests(total, await runJestTests(root, projects, ['--runInBand', ...chosen]));
+    addTests(total, await runJestTests(root, projects, [...WITH_PROCESSES, ...chosen]));
   }
   if (total.passed + total.failed.length === 0)
     total.failed.push(`no test was run by: npm test -- ${chosen.join(' ')}`);

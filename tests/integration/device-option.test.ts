@@ -137,7 +137,7 @@ describe('a device that is not there is an error with what to do, for', () => {
       managerSecret: id(),
       clientUrl: 'verbs://127.0.0.1:10006',
     };
-    const words = ['packages/executor/bin/rfaas-executor.js', '--device', 'nonesuch'];
+    const words = ['packages/executor/bin/rfaas-executor.cjs', '--device', 'nonesuch'];
     const result = await program(words, `${JSON.stringify(assignment)}\n`);
     expect(result.code).not.toBe(0);
     expect(result.errors).toMatch(/rfaas-executor: .*(no RDMA device|modprobe)/);

@@ -17,9 +17,13 @@ export function isRunning(pid: number): boolean {
 }
 
 /** Resolves once `condition` holds. Rejects after `timeoutMs` (times the patience), naming `what`. */
-export async function until(what: string, condition: () => boolean, timeoutMs = 15_000): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 15_000,
+): Promise<void> {
   const end = performance.now() + timeoutMs * patience;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > end) throw new Error(`not after ${timeoutMs * patience} ms: ${what}`);
     await new Promise<void>((resolve) => setTimeout(resolve, 5));
   }
