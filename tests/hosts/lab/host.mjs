@@ -74,9 +74,11 @@ export class Host {
     await ip('-n', this.#network, 'link', 'set', this.#port, 'down');
   }
 
-  /** Mends the cable that was cut. */
+  /** Mends the cable that was cut, and lets the host forget whom it could not reach meanwhile. */
   async mend() {
     await ip('-n', this.#network, 'link', 'set', this.#port, 'up');
+    // A neighbour that is still asked for from before fails later on: EHOSTUNREACH for whoever connects by then.
+    await ip('-n', this.namespace, 'neighbour', 'flush', 'dev', 'eth0', 'nud', 'all');
   }
 
   /**
