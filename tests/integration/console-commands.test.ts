@@ -152,7 +152,8 @@ describe('rfaas top', () => {
   }, 30_000);
 
   test('is live in a terminal, and leaves it as it was on Ctrl-C', async () => {
-    const command = `"${process.execPath}" packages/client/bin/rfaas.js top -i 200`;
+    // Without exec a shell may stay between, and die of the same Ctrl-C.
+    const command = `exec "${process.execPath}" packages/client/bin/rfaas.js top -i 200`;
     // Of util-linux: runs a command in a terminal of its own.
     const terminal = spawn('script', ['-qfec', command, '/dev/null'], {
       cwd: checkout,
