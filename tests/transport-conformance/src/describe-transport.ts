@@ -1,4 +1,4 @@
-import { describe, jest, test } from '@jest/globals';
+import { afterAll, describe, jest, test } from '@jest/globals';
 
 import { atomics } from './areas/atomics.ts';
 import { connecting } from './areas/connecting.ts';
@@ -22,7 +22,8 @@ import { waiting } from './areas/waiting.ts';
 import { writing } from './areas/writing.ts';
 
 import type { TransportFixture } from './fixture.ts';
-import { createScene, type Placement, type Scene } from './scene.ts';
+import { LastingPeer } from './lasting-peer.ts';
+import { createScene, type Scene } from './scene.ts';
 
 type Area = (scene: Scene) => void;
 
@@ -67,10 +68,13 @@ export function describeTransport(name: string, fixture: TransportFixture): void
   // Emulated devices and busy machines are slow; what hangs is still found.
   jest.setTimeout(30_000);
   describe(name, () => {
-    for (const placement of ['in one process', 'in two processes'] as const) {
-      describe(placement, () => declareAreas(conversations, name, fixture, placement));
-    }
-    declareAreas(objects, name, fixture, 'in one process');
+    describe('in one process', () => declareAreas(conversations, name, fixture));
+    describe('in two processes', () => {
+      const peer = new LastingPeer(fixture);
+      afterAll(async () => peer.end());
+      declareAreas(conversations, name, fixture, peer);
+    });
+    declareAreas(objects, name, fixture);
   });
 }
 
@@ -78,10 +82,10 @@ function declareAreas(
   areas: Readonly<Record<string, Area>>,
   name: string,
   fixture: TransportFixture,
-  placement: Placement,
+  peer?: LastingPeer,
 ): void {
   for (const [title, area] of Object.entries(areas)) {
-    describe(title, () => area(createScene(name, fixture, placement, title)));
+    describe(title, () => area(createScene(name, fixture, peer, title)));
   }
 }
 

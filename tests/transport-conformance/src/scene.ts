@@ -3,7 +3,8 @@ import type { TransportCapabilities } from '@rfaas/rdmalib';
 import { knownFailures } from './exceptions.ts';
 import type { TransportFixture } from './fixture.ts';
 import { connectPair, type Pair, type PairOptions } from './party.ts';
-import { sideHere, sideInProcess, type Elsewhere, type SideClient } from './remote-side.ts';
+import type { LastingPeer } from './lasting-peer.ts';
+import { sideHere, type Elsewhere, type SideClient } from './remote-side.ts';
 import type { WaitMode } from './wait-once.ts';
 
 /** Where the other side of a test runs. */
@@ -31,11 +32,15 @@ export interface Scene {
   readonly test: (name: string, body: () => Promise<void> | void) => void;
 }
 
-/** A scene of a transport and a placement; `group` is the name of the describe around its tests. */
+/**
+ * A scene of a transport; `group` is the name of the describe around its tests.
+ *
+ * @param peer where the other side is; undefined for this process
+ */
 export function createScene(
   transport: string,
   fixture: TransportFixture,
-  placement: Placement,
+  peer: LastingPeer | undefined,
   group: string,
 ): Scene {
   const declare = (name: string, body: () => Promise<void> | void): void => {
@@ -51,34 +56,33 @@ export function createScene(
   return {
     fixture,
     transport,
-    placement,
+    placement: peer === undefined ? 'in one process' : 'in two processes',
     test: declare,
-    play: (name, body) => declare(name, async () => onStage(fixture, placement, body)),
+    play: (name, body) => declare(name, async () => onStage(fixture, peer, body)),
   };
 }
 
 async function onStage(
   fixture: TransportFixture,
-  placement: Placement,
+  peer: LastingPeer | undefined,
   body: (stage: Stage) => Promise<void>,
 ): Promise<void> {
   const near = sideHere(fixture.url, fixture.address());
-  const other = await openOther(fixture, placement);
+  const other = peer === undefined ? anotherSideHere(fixture) : await peer.enter();
+  let isInOrder = false;
   try {
     const capabilities = await near.open();
     await other.side.open();
     const pair = async (options?: PairOptions): Promise<Pair> => connectPair(near, other.side, options);
     await body({ near, far: other.side, capabilities, pair });
+    isInOrder = true;
   } finally {
     await near.close();
-    await other.stop();
+    await (isInOrder ? other.stop() : other.kill());
   }
 }
 
-async function openOther(fixture: TransportFixture, placement: Placement): Promise<Elsewhere> {
-  if (placement === 'in two processes') {
-    return sideInProcess(fixture.url, fixture.address());
-  }
+function anotherSideHere(fixture: TransportFixture): Elsewhere {
   const side = sideHere(fixture.url, fixture.address());
   const stop = async (): Promise<void> => side.close();
   return { side, stop, kill: stop };

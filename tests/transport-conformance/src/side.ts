@@ -59,8 +59,10 @@ export class Side {
     return this.#transport.capabilities;
   }
 
+  /** Closes all; it may be opened again. */
   async close(): Promise<void> {
     this.#objects.clear();
+    this.#requests = undefined;
     await this.#transport?.close();
   }
 
