@@ -30,6 +30,8 @@ export const confinedImports = {
   'ffi-rs': ['packages/rdmalib/src/native/ffi-rs-*.ts', 'packages/client/src/functions/ffi-rs-*.ts'],
   winston: ['packages/core/src/logging/winston-logger.ts'],
   commander: ['packages/*/src/cli.ts', 'packages/*/src/cli/*.ts'],
+  '@grpc/grpc-js': ['packages/resource-manager/src/store/etcd/*.ts'],
+  '@grpc/proto-loader': ['packages/resource-manager/src/store/etcd/*.ts'],
   'prom-client': ['packages/*/src/metrics/*.ts'],
   fastify: ['packages/resource-manager/src/http/*.ts', 'packages/resource-manager/src/http/routes/*.ts'],
 };

@@ -212,7 +212,6 @@ export class LeaseKeeper {
       ending,
       shares.every(({ state }) => state === 'freed'),
     );
-    // The bill in front: a store that writes in parts must not have lost the lease and not have its bill.
     this.#markBill(leaseId, end);
     this.#forget(record);
     for (const allocationId of account?.reports.keys() ?? []) {

@@ -68,6 +68,8 @@ async function answer(
     }
     case 'lease-attach': {
       const record = cluster.attach(tenant, options.owner, leaseId);
+      // It may have been renewed just now.
+      await rows.settled();
       logger.info('lease attached', { leaseId });
       return sendShares(options, record, correlation);
     }

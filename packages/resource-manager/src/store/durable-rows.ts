@@ -30,8 +30,10 @@ export class DurableRows implements RowSink {
   readonly #store: StateStore;
   readonly #onCommit: CommitListener;
   #changed = new Map<string, () => string | undefined>();
+  #actions: (() => void)[] = [];
   #next: Batch | undefined;
-  #writing = false;
+  /** What is being written. */
+  #current: Batch | undefined;
   #isClosed = false;
   #timer: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -59,12 +61,24 @@ export class DurableRows implements RowSink {
     if (this.#isClosed) {
       throw new RfaasError('RFAAS_ERR_STORE', 'nothing is stored any more: the resource manager is stopping');
     }
-    if (this.#changed.size === 0 && !this.#writing) {
-      return;
+    if (this.#isSettled) {
+      return this.#store.confirm();
     }
     this.#next ??= newBatch();
     this.#schedule();
     await this.#next.promise;
+  }
+
+  /**
+   * Calls `action` once everything that has changed up to now is stored, after what was handed over before; never if it
+   * cannot be stored. For what others are told: they must not act on what may be taken back.
+   */
+  whenStored(action: () => void): void {
+    if (this.#isSettled) {
+      action();
+    } else {
+      this.#actions.push(action);
+    }
   }
 
   /** Stores what has changed and writes nothing any more. What cannot be stored is dropped, and the rejection says so. */
@@ -83,13 +97,18 @@ export class DurableRows implements RowSink {
     clearTimeout(this.#retry);
     clearImmediate(this.#timer);
     this.#changed.clear();
-    this.#next?.reject(
-      new RfaasError('RFAAS_ERR_NOT_LEADER', 'another resource manager serves the cluster now'),
-    );
+    this.#actions = [];
+    for (const batch of [this.#current, this.#next]) {
+      batch?.reject(new RfaasError('RFAAS_ERR_NOT_LEADER', 'this resource manager does not serve any more'));
+    }
+  }
+
+  get #isSettled(): boolean {
+    return this.#changed.size === 0 && this.#current === undefined;
   }
 
   #schedule(): void {
-    if (!this.#writing && !this.#isClosed) {
+    if (this.#current === undefined && !this.#isClosed) {
       // At the end of this turn of the event loop, so that requests that came together are stored together.
       this.#timer ??= setImmediate(() => {
         this.#timer = undefined;
@@ -102,9 +121,11 @@ export class DurableRows implements RowSink {
     clearTimeout(this.#retry);
     const batch = this.#next ?? newBatch();
     const group = this.#changed;
+    const actions = this.#actions;
     this.#next = undefined;
     this.#changed = new Map();
-    this.#writing = true;
+    this.#actions = [];
+    this.#current = batch;
     const start = process.hrtime.bigint();
     try {
       const changes: RowChange[] = [...group].map(([key, read]) => ({ key, value: read() }));
@@ -114,15 +135,19 @@ export class DurableRows implements RowSink {
       }
       this.#failure = undefined;
       batch.resolve();
+      if (!this.#isClosed) {
+        actions.forEach((action) => action());
+      }
     } catch (error) {
       this.#failure = storeError(error);
       this.#changed = new Map([...group, ...this.#changed]);
+      this.#actions = [...actions, ...this.#actions];
       batch.reject(this.#failure);
       if (!this.#isClosed) {
         this.#retry = setTimeout(() => this.#schedule(), retryMs).unref();
       }
     } finally {
-      this.#writing = false;
+      this.#current = undefined;
     }
     if (this.#next !== undefined || (this.#changed.size > 0 && this.#failure === undefined)) {
       this.#schedule();

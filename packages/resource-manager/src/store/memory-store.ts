@@ -32,6 +32,10 @@ export class MemoryStore implements StateStore {
     return Promise.resolve();
   }
 
+  confirm(): Promise<void> {
+    return Promise.resolve();
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

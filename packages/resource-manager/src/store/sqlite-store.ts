@@ -79,6 +79,10 @@ export class SqliteStore implements StateStore {
     this.#attempt('written', () => this.#write(changes));
   }
 
+  confirm(): Promise<void> {
+    return Promise.resolve();
+  }
+
   close(): Promise<void> {
     this.#database.close();
     unlock(this.#lock);

@@ -10,17 +10,22 @@ export interface RowChange {
   readonly value: string | undefined;
 }
 
-/** Where the state of a cluster outlives the process. Everything rejects with RfaasError `RFAAS_ERR_STORE`. */
+/**
+ * Where the state of a cluster outlives the process, which is the only one that writes. Everything rejects with RfaasError
+ * `RFAAS_ERR_STORE`, or `RFAAS_ERR_NOT_LEADER` once another process writes.
+ */
 export interface StateStore {
-  /** What {@link StateStore.scan} would give changes no more without {@link StateStore.commit}: this process is the only writer. */
+  /** Where it is, for messages. */
   readonly name: string;
   /** The rows with `from <= key < to`, in the order of their keys. */
   scan(from: string, to: string): AsyncIterable<Row>;
   /**
-   * Makes changes durable before it resolves. They become visible in their order: after a crash in the middle the first
-   * ones may be there and the others not. After a rejection none of them may be counted on.
+   * Makes changes durable before it resolves: after a crash in the middle all of them are there, or none. After a rejection
+   * neither may be counted on; what is committed next is what counts. Not called again before it has settled.
    */
   commit(changes: readonly RowChange[]): Promise<void>;
+  /** Rejects unless this process is still the only one that writes. */
+  confirm(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,9 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { MemoryStore } from '../../src/store/memory-store.ts';
-import { SqliteStore } from '../../src/store/sqlite-store.ts';
+import { lastingStores } from '../store/test-stores.ts';
 import { PlayedHistory } from './played-history.ts';
 
 test.each(Array.from({ length: 20 }, (_, index) => index + 1))(
@@ -19,16 +16,18 @@ test.each(Array.from({ length: 20 }, (_, index) => index + 1))(
   },
 );
 
-test('the same holds over 60 kills with the state in a file', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'rfaas-history-'));
-  try {
-    const open = (): Promise<SqliteStore> => Promise.resolve(SqliteStore.open(join(directory, 'state.db')));
-    const history = await PlayedHistory.begin(4711, open);
-    while (history.kills < 60) {
-      await history.step();
-    }
-    await history.finish();
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
-}, 60_000);
+for (const { name, obstacle, make } of lastingStores) {
+  const title = `the same holds over 60 kills with the state in ${name}`;
+  (obstacle === undefined ? test : test.skip)(
+    obstacle === undefined ? title : `${title}: ${obstacle}`,
+    async () => {
+      await using stores = await make();
+      const history = await PlayedHistory.begin(4711, async () => stores.open());
+      while (history.kills < 60) {
+        await history.step();
+      }
+      await history.finish();
+    },
+    120_000,
+  );
+}
