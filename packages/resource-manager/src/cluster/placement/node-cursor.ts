@@ -21,6 +21,8 @@ export class NodeCursor {
   readonly #used: Set<number>;
   /** The last node of each group that {@link emptiest} has not looked at yet. */
   #heads: Element[] | undefined;
+  /** How many nodes of each group have enough cores: {@link any} draws among those. */
+  #counts: readonly number[] | undefined;
 
   constructor(forest: OrderedForest, groups: readonly NodeGroup[], least: Resources, used: Set<number>) {
     this.#forest = forest;
@@ -85,8 +87,10 @@ export class NodeCursor {
   any(random: Random): FoundNode | undefined {
     const forest = this.#forest;
     const { cores, memoryMiB } = this.#least;
-    const ranks = this.#groups.map(({ root }) => forest.rank(root, cores));
-    const counts = this.#groups.map(({ root }, i) => forest.size(root) - (ranks[i] as number));
+    // The nodes do not change while a request is placed, so this is counted once however many shares it has.
+    const counts = (this.#counts ??= this.#groups.map(
+      ({ root }) => forest.size(root) - forest.rank(root, cores),
+    ));
     const total = counts.reduce((sum, count) => sum + count, 0);
     for (let draw = 1; total > 0; draw += 1) {
       let rank = Math.floor(random() * total);

@@ -31,6 +31,8 @@ export class NodeSearch {
   readonly #policy: PlacementPolicy;
   readonly #maxShares: number;
   readonly #random: Random;
+  /** What one part needs. */
+  readonly #part: Resources;
   /** What all parts need together. */
   readonly #total: Resources;
 
@@ -47,6 +49,7 @@ export class NodeSearch {
     this.#maxShares = maxShares;
     this.#random = random;
     const { parts, coresPerPart, gpusPerPart, memoryMiB } = request;
+    this.#part = { cores: coresPerPart, memoryMiB: memoryOfParts(request, 1), gpus: gpusPerPart };
     this.#total = { cores: parts * coresPerPart, memoryMiB, gpus: parts * gpusPerPart };
   }
 
@@ -88,24 +91,41 @@ export class NodeSearch {
   }
 
   /**
-   * One domain that takes all, the emptiest if it is one of the few that are tried and no tighter one is; otherwise as
+   * One node or one domain that takes all, the tightest of the first few that could; else the emptiest domain; else as
    * many parts as possible in each of the emptiest domains.
    */
   #inFewDomains(domains: DomainPartition, all: NodeView): Placed {
-    const { parts } = this.#request;
-    const [emptiest] = domains.descending(this.#total);
-    const whole = emptiest === undefined ? nowhere : this.#fill(emptiest.view, parts);
-    if (whole.parts < parts) {
-      return this.#overDomains(domains, all);
+    const { parts, distinctNodes } = this.#request;
+    if (!distinctNodes) {
+      const onOne = this.#onOneNode(all);
+      if (onOne !== undefined) return onOne;
     }
     let tries = 0;
     for (const { view } of domains.ascending(this.#total)) {
-      const placed = this.#fill(view, parts);
-      if (placed.parts === parts) return placed;
+      if (!this.#isTooSmall(view)) {
+        const placed = this.#fill(view, parts);
+        if (placed.parts === parts) return placed;
+      }
       tries += 1;
       if (tries === MAX_DOMAINS_TRIED) break;
     }
-    return whole;
+    const [emptiest] = domains.descending(this.#total);
+    const whole =
+      emptiest === undefined || this.#isTooSmall(emptiest.view) ? nowhere : this.#fill(emptiest.view, parts);
+    return whole.parts === parts ? whole : this.#overDomains(domains, all);
+  }
+
+  /** All parts on the tightest open node that holds them. */
+  #onOneNode(view: NodeView): Placed | undefined {
+    const { parts, gpusPerPart } = this.#request;
+    const cursor = new NodeCursor(this.#space.forest, view.groups(0, gpusPerPart), this.#part, new Set());
+    const found = cursor.tightest(this.#total);
+    return found === undefined ? undefined : { nodes: [{ node: found.number, parts }], parts };
+  }
+
+  /** Whether there are fewer nodes that can take a part than are wanted: counting them is quicker than trying. */
+  #isTooSmall(view: NodeView): boolean {
+    return this.#request.distinctNodes && view.count(this.#part) < this.#request.parts;
   }
 
   /** As many parts as possible in each domain, the emptiest first; the rest anywhere. */
@@ -134,11 +154,10 @@ export class NodeSearch {
     const nodes = [...placed.nodes];
     const used = new Set(nodes.map(({ node }) => node));
     let rest = parts - placed.parts;
-    const { coresPerPart, gpusPerPart, distinctNodes } = this.#request;
-    const least = { cores: coresPerPart, memoryMiB: memoryOfParts(this.#request, 1), gpus: gpusPerPart };
+    const { gpusPerPart, distinctNodes } = this.#request;
     for (const tier of tiers) {
       if (rest === 0 || nodes.length === this.#maxShares) break;
-      const cursor = new NodeCursor(this.#space.forest, view.groups(tier, gpusPerPart), least, used);
+      const cursor = new NodeCursor(this.#space.forest, view.groups(tier, gpusPerPart), this.#part, used);
       for (const { number, room } of this.#candidates(cursor, () => rest)) {
         const count = Math.min(rest, distinctNodes ? 1 : partsOn(this.#request, room));
         nodes.push({ node: number, parts: count });

@@ -77,6 +77,17 @@ export class NodeView {
     return most;
   }
 
+  /** How many nodes have so many cores and GPUs. */
+  count({ cores, gpus }: Resources): number {
+    let count = 0;
+    for (const tier of tiers) {
+      for (const { root } of this.groups(tier, gpus)) {
+        count += this.#forest.size(root) - this.#forest.rank(root, cores);
+      }
+    }
+    return count;
+  }
+
   /** All nodes, in no particular order. */
   *members(): Iterable<number> {
     for (const { root } of this.#groups.flat()) {

@@ -5,7 +5,7 @@
  *   A lease that needs several nodes takes the emptiest ones first, so that it has few, and the fullest that holds the rest.
  * - `spread`: on the nodes with the most free cores.
  * - `random`: on any node with room, each as likely as the next.
- * - `locality`: as `pack`, and a lease that needs several nodes gets nodes with the same value of a label if the emptiest
+ * - `locality`: as `pack`, and a lease that no single node holds gets nodes with the same value of a label if the emptiest
  *   such domain has room for it: in the tightest of a few that have. Otherwise it is split over the emptiest domains.
  */
 export type PlacementPolicy =

@@ -94,7 +94,10 @@ describe('other policies', () => {
       [1, 2, 1, 2].map((rack, i) => node(`n${i}`, rack * 4, { labels: { rack: `r${rack}` } })),
       { kind: 'locality', label: 'rack' },
     );
-    expect(placed(index, cores(8))).toBe('n2:4 n0:4');
+    expect(placed(index, cores(8))).toBe('n1:8');
+    expect(placed(index, nodes(2, 4))).toBe('n0:4 n2:4');
+    expect(placed(index, nodes(2, 5))).toBe('n1:5 n3:5');
+    expect(placed(index, nodes(3, 4))).toBe('n1:4 n3:4 n0:4');
     expect(placed(index, cores(16))).toBe('n3:8 n1:8');
     expect(placed(index, cores(20))).toBe('n3:8 n1:8 n0:4');
     expect(placed(index, cores(20, { within: 'rack' }))).toBe('too-large');
