@@ -8,6 +8,7 @@ import { endless } from './benchmarks/endless.ts';
 import { idle } from './benchmarks/idle.ts';
 import { invocation } from './benchmarks/invocation.ts';
 import { grants } from './benchmarks/grants.ts';
+import { heartbeats } from './benchmarks/heartbeats.ts';
 import { libfabric } from './benchmarks/libfabric.ts';
 import { parallel } from './benchmarks/parallel.ts';
 import { peers } from './benchmarks/peers.ts';
@@ -38,6 +39,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   libfabric,
   placement,
   grants,
+  heartbeats,
 ];
 
 interface MeasureOptions {

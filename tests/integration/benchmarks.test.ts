@@ -38,3 +38,17 @@ test.each([
   },
   180_000,
 );
+
+test('the benchmark heartbeats registers nodes over real connections and says what they cost', async () => {
+  const program = new URL('../../benchmarks/dist/main.js', import.meta.url).pathname;
+  const parameters = [program, 'heartbeats', '--quick', '--json', '--output', join(folder, 'heartbeats')];
+  const { code, output, errors } = await runProgram(process.execPath, parameters, { timeoutMs: 110_000 });
+  expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
+  const { settings, facts } = JSON.parse(output) as {
+    settings: { nodes: number };
+    facts: Record<string, number>;
+  };
+  expect(settings.nodes).toBe(100);
+  expect(facts['descriptors per node']).toBeGreaterThan(0);
+  expect(facts['resident MiB']).toBeGreaterThan(facts['resident MiB, without nodes'] ?? Infinity);
+}, 120_000);

@@ -1,17 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Client } from '@rfaas/client';
 import { deriveNodeKey, generateKey } from '@rfaas/core';
 import { formatTransportUrl, parseTransportUrl, withOwnOptions } from '@rfaas/rdmalib';
+import { programOf, readyLineOf, stopProcess } from './server-process.ts';
 
 const NODE_NAME = 'benchmark-node';
-const READY_MS = 20_000;
+const PROGRAM = programOf('@rfaas/executor-manager', 'rfaas-executor-manager');
 
 /** How the node is set up. */
 export interface LocalNodeOptions {
@@ -65,12 +63,12 @@ export class LocalNode implements AsyncDisposable {
     };
     const file = join(directory, 'executor_manager.json');
     await writeFile(file, JSON.stringify(configuration));
-    const child = spawn(process.execPath, [managerProgram(), '-c', file, '--skip-resource-manager'], {
+    const child = spawn(process.execPath, [PROGRAM, '-c', file, '--skip-resource-manager'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const prewarmed = new PrewarmedCount(child.stderr.setEncoding('utf8'));
     try {
-      const announced = parseTransportUrl(await readUrl(child));
+      const announced = parseTransportUrl((await readyLineOf(child)).url);
       const url = formatTransportUrl(withOwnOptions(announced, parseTransportUrl(transport)));
       return new LocalNode(url, nodeKey, directory, child, prewarmed);
     } catch (error) {
@@ -91,11 +89,7 @@ export class LocalNode implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const exited = once(this.#child, 'exit');
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      this.#child.kill('SIGTERM');
-      await exited;
-    }
+    await stopProcess(this.#child);
     await rm(this.#directory, { recursive: true, force: true });
   }
 }
@@ -119,28 +113,4 @@ class PrewarmedCount {
       await new Promise<void>((resolve) => this.#waiting.push({ count, resolve }));
     }
   }
-}
-
-async function readUrl(child: ChildProcess): Promise<string> {
-  let log = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    log = (log + text).slice(-4096);
-  });
-  if (child.stdout === null) throw new Error('the executor manager has no standard output');
-  const ended = once(child, 'exit').then(([code, signal]) => {
-    throw new Error(`the executor manager ended with ${String(signal ?? code)} before it was ready\n${log}`);
-  });
-  const line = once(createInterface({ input: child.stdout }), 'line', {
-    signal: AbortSignal.timeout(READY_MS),
-  });
-  const [text] = (await Promise.race([line, ended])) as [string];
-  // It ends later on, when it is told to: that is no error.
-  ended.catch(() => undefined);
-  return (JSON.parse(text) as { url: string }).url;
-}
-
-/** The script of the executor manager's command. */
-function managerProgram(): string {
-  const manifest = createRequire(import.meta.url).resolve('@rfaas/executor-manager/package.json');
-  return join(dirname(manifest), 'bin/rfaas-executor-manager.js');
 }

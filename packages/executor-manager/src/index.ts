@@ -9,4 +9,6 @@ export type { ExecutorSettings } from './allocation-table.ts';
 export type { NodeCapacity } from './claims.ts';
 export { hostMemoryMiB, nodeCapacity } from './node-resources.ts';
 export type { ResourceSettings } from './node-resources.ts';
+export { registerNode } from './register-node.ts';
+export type { NodeOffer } from './register-node.ts';
 export { ProcessorAffinity } from './launchers/processor-affinity.ts';

@@ -8,7 +8,12 @@ import {
   RfaasError,
 } from '@rfaas/core';
 import type { LeaseHeld, Message, RegisterNode } from '@rfaas/core';
-import { ConnectionRefusedError, MessageChannel, parseTransportUrl, type Transport } from '@rfaas/rdmalib';
+import {
+  ConnectionRefusedError,
+  MessageChannel,
+  parseTransportUrl,
+  type ProtectionDomain,
+} from '@rfaas/rdmalib';
 
 /** What a node registers with. */
 export interface NodeOffer {
@@ -25,12 +30,12 @@ const role = 'executor-manager-to-resource-manager';
 
 /** Connects to a resource manager and registers the node there. Throws RfaasError that says what went wrong. */
 export async function registerNode(
-  transport: Transport,
+  domain: ProtectionDomain,
   url: string,
   { nodeKey, registration, held, take, peerTimeoutMs }: NodeOffer,
   signal: AbortSignal,
 ): Promise<MessageChannel> {
-  const channel = await connect(transport, url, peerTimeoutMs, signal);
+  const channel = await connect(domain, url, peerTimeoutMs, signal);
   try {
     await authenticateClient(channel, { role, name: registration.name, key: nodeKey, signal });
     await channel.send(encodeMessage({ kind: 'register-node', ...registration, held: held.length }));
@@ -58,14 +63,13 @@ export async function registerNode(
 }
 
 async function connect(
-  transport: Transport,
+  domain: ProtectionDomain,
   url: string,
   peerTimeoutMs: number,
   signal: AbortSignal,
 ): Promise<MessageChannel> {
   const privateData = encodeConnectionData({ role });
   try {
-    const domain = transport.openProtectionDomain();
     return await MessageChannel.connect(domain, parseTransportUrl(url), {
       privateData,
       signal,

@@ -150,7 +150,7 @@ export class ResourceManagerLink implements BillCollector {
       const { nodeKey, registration, held } = this.#options;
       const take = (message: Message): void => this.#take(message);
       const offer = { nodeKey, registration, held: held(), take, peerTimeoutMs };
-      const channel = await registerNode(transport, url, offer, signal);
+      const channel = await registerNode(transport.openProtectionDomain(), url, offer, signal);
       onRegistered();
       logger.info('registered with the resource manager', { url });
       this.#channel = channel;

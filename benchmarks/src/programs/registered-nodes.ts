@@ -1,0 +1,62 @@
+import { createInterface } from 'node:readline';
+import { deriveNodeKey, parseKey } from '@rfaas/core';
+import { registerNode } from '@rfaas/executor-manager';
+import { openTransport, type MessageChannel } from '@rfaas/rdmalib';
+
+/** Registrations that are under way at the same time. */
+const TOGETHER = 16;
+const PEER_TIMEOUT_MS = 15_000;
+const REGISTRATION_MS = 60_000;
+
+/**
+ * Many nodes in one process: each registers over a connection of its own, with the code of the executor manager, and
+ * answers signs of life from then on. Prints how many have registered, and a line for each that has lost its connection.
+ * Ends when its standard input does.
+ */
+async function main([url = '', firstText = '', countText = '']: string[]): Promise<void> {
+  // Not an argument: those are for everybody to see.
+  const key = parseKey(process.env['RFAAS_CLUSTER_KEY'] ?? '', 'cluster key');
+  const first = Number(firstText);
+  const count = Number(countText);
+  const transport = openTransport(url);
+  const domain = transport.openProtectionDomain();
+  const channels: MessageChannel[] = [];
+  let next = first;
+  let isEnding = false;
+  const register = async (): Promise<void> => {
+    for (let number = next++; number < first + count; number = next++) {
+      const name = `node-${number}`;
+      const registration = {
+        name,
+        url: `shm://${number}`,
+        cores: 64,
+        memoryMiB: 262_144,
+        gpus: 0,
+        incarnation: BigInt(number + 1),
+        labels: `rack=rack-${Math.floor(number / 64)}`,
+        oversubscription: 100,
+      };
+      const offer = {
+        nodeKey: deriveNodeKey(key, name),
+        registration,
+        held: [],
+        peerTimeoutMs: PEER_TIMEOUT_MS,
+        take: (): void => undefined,
+      };
+      const channel = await registerNode(domain, url, offer, AbortSignal.timeout(REGISTRATION_MS));
+      channels.push(channel);
+      void channel.disconnected.then((end) => {
+        if (!isEnding)
+          process.stdout.write(`lost ${name}: ${end.kind === 'failed' ? end.error.message : end.kind}\n`);
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: TOGETHER }, register));
+  process.stdout.write(`registered ${channels.length}\n`);
+  for await (const _line of createInterface({ input: process.stdin }));
+  isEnding = true;
+  await Promise.all(channels.map((channel) => channel.close()));
+  await transport.close();
+}
+
+await main(process.argv.slice(2));
