@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { monitorHttpToken, nodeHttpToken } from '@rfaas/core/http';
 import { compileFunctionLibrary, type CompiledLibrary } from '../support/compile-function-library.ts';
 import { LocalCluster } from '../support/local-cluster.ts';
+import { until } from '../support/processes.ts';
 import { promtoolFindings, promtoolObstacle, samplesOf } from '../support/prometheus.ts';
 
 let library: CompiledLibrary;
@@ -17,7 +18,7 @@ beforeAll(async () => {
   const token = monitorHttpToken(cluster.clusterKey);
   await writeFile(cluster.files.path('monitor.token'), `${token}\n`, { mode: 0o600 });
   await cluster.startNode('node-0', { cores: 2, config: { http_token_file: 'monitor.token' } });
-  await useTheCluster();
+  await useTheCluster(token);
   manager = await metricsOf(cluster.resourceManager.ready['httpUrl'], token);
   node = await metricsOf(cluster.node('node-0').ready['httpUrl'], token);
 }, 90_000);
@@ -37,8 +38,8 @@ async function metricsOf(url: unknown, token: string): Promise<string> {
   return response.text();
 }
 
-/** Two leases and one that is refused; one executor and one that is refused; ten invocations. */
-async function useTheCluster(): Promise<void> {
+/** Two leases and one that is refused; two executors and one that is refused; eleven invocations; one thread that falls asleep. */
+async function useTheCluster(token: string): Promise<void> {
   await using client = await cluster.connect();
   await expect(client.lease({ cores: 64 })).rejects.toMatchObject({ code: 'RFAAS_ERR_NO_CAPACITY' });
   const lease = await client.lease({ cores: 1 });
@@ -47,6 +48,14 @@ async function useTheCluster(): Promise<void> {
     for (let count = 0; count < 10; count += 1) await executor.invoke('echo', Uint8Array.of(1));
     await expect(lease.allocate({ library: library.path }, { hotTimeout: 0 })).rejects.toMatchObject({
       code: 'RFAAS_ERR_NO_CAPACITY',
+    });
+  }
+  {
+    await using executor = await lease.allocate({ library: library.path }, { hotTimeout: 1 });
+    await executor.invoke('echo', Uint8Array.of(1));
+    await until('the thread falls asleep and that is told', async () => {
+      const samples = samplesOf(await metricsOf(cluster.node('node-0').ready['httpUrl'], token));
+      return (samples.get('rfaas_hot_to_warm_switches_total') ?? 0) > 0;
     });
   }
   await lease.release();
@@ -85,9 +94,11 @@ describe('metrics of the resource manager', () => {
 describe('metrics of a node', () => {
   test('count executors and what they did', () => {
     const samples = samplesOf(node);
-    expect(samples.get('faas_coldstarts_total')).toBe(1);
-    expect(samples.get('faas_invocations_total')).toBe(10);
-    expect(samples.get('rfaas_allocations_ended_total{reason="deallocated"}')).toBe(1);
+    expect(samples.get('faas_coldstarts_total')).toBe(2);
+    expect(samples.get('faas_invocations_total')).toBe(11);
+    // It may have slept in front of its invocation, too.
+    expect([1, 2]).toContain(samples.get('rfaas_hot_to_warm_switches_total'));
+    expect(samples.get('rfaas_allocations_ended_total{reason="deallocated"}')).toBe(2);
     expect(samples.get('rfaas_core_seconds_total')).toBeGreaterThan(0);
     expect(samples.get('rfaas_errors_total{code="RFAAS_ERR_NO_CAPACITY"}')).toBe(1);
     expect(samples.get('rfaas_executors')).toBe(0);
@@ -98,7 +109,7 @@ describe('metrics of a node', () => {
     const samples = samplesOf(node);
     let sum = 0;
     for (const phase of ['launch', 'connect', 'prepare', 'stop']) {
-      expect(samples.get(`rfaas_allocation_phase_duration_seconds_count{phase="${phase}"}`)).toBe(1);
+      expect(samples.get(`rfaas_allocation_phase_duration_seconds_count{phase="${phase}"}`)).toBe(2);
       if (phase !== 'stop') {
         sum += samples.get(`rfaas_allocation_phase_duration_seconds_sum{phase="${phase}"}`) ?? NaN;
       }

@@ -25,11 +25,15 @@ export class AccountingRegion implements Disposable {
     const { bytes } = this.#region;
     const view = new DataView(bytes.buffer, bytes.byteOffset, accountingBytes(this.#threads));
     return Array.from({ length: this.#threads }, (_, thread) => {
-      const { hotPollingNs, executionNs, invocations } = accountingRecord.read(view, accountingBytes(thread));
+      const { hotPollingNs, executionNs, invocations, hotToWarm } = accountingRecord.read(
+        view,
+        accountingBytes(thread),
+      );
       return {
         hotPollingNs: Number(hotPollingNs),
         executionNs: Number(executionNs),
         invocations: Number(invocations),
+        hotToWarm: Number(hotToWarm),
       };
     });
   }

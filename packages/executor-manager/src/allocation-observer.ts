@@ -13,6 +13,11 @@ export interface NodeOccupancy {
   readonly memoryMiB: { readonly all: number; readonly held: number };
 }
 
+/** What is reported of an allocation, and how often its threads went from hot to warm. */
+export interface ObservedUsage extends UsageReport {
+  readonly hotToWarm: number;
+}
+
 /** Hears what happens to allocations, for metrics. */
 export interface AllocationObserver {
   started(): void;
@@ -23,7 +28,7 @@ export interface AllocationObserver {
   /** A client's request was refused. */
   refused(code: RfaasErrorCode): void;
   /** What an allocation has used since its start. */
-  used(report: UsageReport): void;
+  used(usage: ObservedUsage): void;
 }
 
 /** Hears nothing. */

@@ -274,8 +274,10 @@ export class AllocationTable {
 
   #report(allocation: Allocation, final: boolean): void {
     const { allocationId, leaseId } = allocation;
-    const report = { leaseId, allocationId, ...allocation.usage(), final };
-    this.#observer.used(report);
+    const { hotToWarm, ...usage } = allocation.usage();
+    const report = { leaseId, allocationId, ...usage, final };
+    // How often threads fell asleep is no part of a bill.
+    this.#observer.used({ ...report, hotToWarm });
     this.#options.bills.usageReported(report);
   }
 

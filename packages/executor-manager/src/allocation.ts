@@ -181,5 +181,6 @@ function difference(now: ThreadCounters, before: ThreadCounters | undefined): Th
     hotPollingNs: since('hotPollingNs'),
     executionNs: since('executionNs'),
     invocations: since('invocations'),
+    hotToWarm: since('hotToWarm'),
   };
 }

@@ -222,8 +222,8 @@ export class ExecutorProcess {
         break;
       case 'usage-update':
         if (message.thread < this.#options.mostThreads) {
-          const { hotPollingNs, executionNs, invocations } = message;
-          this.#reported[message.thread] = { hotPollingNs, executionNs, invocations };
+          const { hotPollingNs, executionNs, invocations, hotToWarm } = message;
+          this.#reported[message.thread] = { hotPollingNs, executionNs, invocations, hotToWarm };
         }
         break;
       default:

@@ -3,7 +3,12 @@ export interface ThreadCounters {
   readonly hotPollingNs: number;
   readonly executionNs: number;
   readonly invocations: number;
+  /** Times that it went from spinning to sleeping. */
+  readonly hotToWarm: number;
 }
+
+/** Nothing was used. */
+export const noCounters: ThreadCounters = { hotPollingNs: 0, executionNs: 0, invocations: 0, hotToWarm: 0 };
 
 /** What one allocation has used since its start. */
 export interface AllocationUsage extends ThreadCounters {
@@ -29,11 +34,7 @@ export class UsageAccount {
   constructor(threads: number, memoryMiB: number, startNs: number) {
     this.#startNs = startNs;
     this.#memoryMiB = memoryMiB;
-    this.#threads = Array.from({ length: threads }, () => ({
-      hotPollingNs: 0,
-      executionNs: 0,
-      invocations: 0,
-    }));
+    this.#threads = Array.from({ length: threads }, () => noCounters);
   }
 
   /** Takes the counters as they are read now. */
@@ -50,6 +51,7 @@ export class UsageAccount {
       hotPollingNs: total(this.#threads, 'hotPollingNs'),
       executionNs: total(this.#threads, 'executionNs'),
       invocations: total(this.#threads, 'invocations'),
+      hotToWarm: total(this.#threads, 'hotToWarm'),
     };
   }
 }
@@ -57,8 +59,9 @@ export class UsageAccount {
 function bounded(before: ThreadCounters, now: ThreadCounters, elapsed: number): ThreadCounters {
   const executionNs = Math.min(Math.max(before.executionNs, now.executionNs), elapsed - before.hotPollingNs);
   const hotPollingNs = Math.min(Math.max(before.hotPollingNs, now.hotPollingNs), elapsed - executionNs);
-  const invocations = Math.min(Math.max(before.invocations, now.invocations), Number.MAX_SAFE_INTEGER);
-  return { executionNs, hotPollingNs, invocations };
+  const counted = (field: 'invocations' | 'hotToWarm'): number =>
+    Math.min(Math.max(before[field], now[field]), Number.MAX_SAFE_INTEGER);
+  return { executionNs, hotPollingNs, invocations: counted('invocations'), hotToWarm: counted('hotToWarm') };
 }
 
 function total(threads: readonly ThreadCounters[], field: keyof ThreadCounters): number {

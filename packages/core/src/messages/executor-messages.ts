@@ -59,6 +59,7 @@ export const usageUpdate = defineRecord({
   hotPollingNs: counter,
   executionNs: counter,
   invocations: counter,
+  hotToWarm: counter,
 });
 
 /** Why an executor is told to stop. */

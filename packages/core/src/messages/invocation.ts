@@ -86,10 +86,16 @@ export function parseReplyImmediate(immediate: number): {
 }
 
 /** What one thread has used, as it lies in the manager's memory at `thread * byteLength`: fetch-added, never stored. */
-export const accountingRecord = defineRecord({ hotPollingNs: word, executionNs: word, invocations: word });
+export const accountingRecord = defineRecord({
+  hotPollingNs: word,
+  executionNs: word,
+  invocations: word,
+  /** Times that the thread, having spun without work, went to sleep. */
+  hotToWarm: word,
+});
 
 /** Where the counters of a thread lie in the accounting region. */
-export const accountingOffsets = { hotPollingNs: 0, executionNs: 8, invocations: 16 } as const;
+export const accountingOffsets = { hotPollingNs: 0, executionNs: 8, invocations: 16, hotToWarm: 24 } as const;
 
 /** Bytes of the accounting region for `threads` threads. */
 export function accountingBytes(threads: number): number {

@@ -1,14 +1,28 @@
-import type { AllocationEndReason, RfaasErrorCode, UsageReport } from '@rfaas/core';
+import type { AllocationEndReason, RfaasErrorCode } from '@rfaas/core';
 import { durationBuckets } from '@rfaas/core/http';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { AllocationObserver, AllocationPhase, NodeOccupancy } from '../allocation-observer.ts';
+import type {
+  AllocationObserver,
+  AllocationPhase,
+  NodeOccupancy,
+  ObservedUsage,
+} from '../allocation-observer.ts';
 
 /** Metrics of prom-client that break the rules which promtool checks: gauges that are called totals. */
 const misnamed = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
 
-type UsageCounters = Pick<UsageReport, 'coreNanoseconds' | 'hotPollingNs' | 'executionNs' | 'invocations'>;
+type UsageCounters = Pick<
+  ObservedUsage,
+  'coreNanoseconds' | 'hotPollingNs' | 'executionNs' | 'invocations' | 'hotToWarm'
+>;
 
-const unused: UsageCounters = { coreNanoseconds: 0, hotPollingNs: 0, executionNs: 0, invocations: 0 };
+const unused: UsageCounters = {
+  coreNanoseconds: 0,
+  hotPollingNs: 0,
+  executionNs: 0,
+  invocations: 0,
+  hotToWarm: 0,
+};
 
 /** What is counted and measured of a node and its executors, in the words of Prometheus and of OpenTelemetry's FaaS metrics. */
 export class NodeMetrics implements AllocationObserver {
@@ -35,6 +49,10 @@ export class NodeMetrics implements AllocationObserver {
   readonly #hotPolling = this.#counter(
     'rfaas_hot_polling_seconds_total',
     'Time that workers waited in a busy loop',
+  );
+  readonly #hotToWarm = this.#counter(
+    'rfaas_hot_to_warm_switches_total',
+    'Times that a worker went from waiting in a busy loop to sleeping',
   );
 
   constructor() {
@@ -97,12 +115,13 @@ export class NodeMetrics implements AllocationObserver {
     this.#errors.inc({ code });
   }
 
-  used(report: UsageReport): void {
+  used(report: ObservedUsage): void {
     const last = this.#last.get(report.allocationId) ?? unused;
     this.#coreSeconds.inc((report.coreNanoseconds - last.coreNanoseconds) / 1e9);
     this.#hotPolling.inc((report.hotPollingNs - last.hotPollingNs) / 1e9);
     this.#execution.inc((report.executionNs - last.executionNs) / 1e9);
     this.#invocations.inc(report.invocations - last.invocations);
+    this.#hotToWarm.inc(report.hotToWarm - last.hotToWarm);
     if (report.final) {
       this.#last.delete(report.allocationId);
     } else {

@@ -12,9 +12,9 @@ import { UsageMeter } from './usage-meter.ts';
 import type { ThreadUsage } from './usage-meter.ts';
 import type { UsageReporter } from './usage-reporter.ts';
 
-/** Requests that may be on their way: a report is three of them. */
+/** Requests that may be on their way: a report is at most four of them. */
 const queueDepth = 16;
-const requestsPerReport = 3;
+const requestsPerReport = 4;
 const flushTimeoutMs = 200;
 
 /** A connection over which counters are added to the manager's memory. */
@@ -58,6 +58,7 @@ export class AtomicUsageReporter implements UsageReporter {
       this.#add(accountingOffsets.hotPollingNs, usage.hotPollingNs);
       this.#add(accountingOffsets.executionNs, usage.executionNs);
       this.#add(accountingOffsets.invocations, usage.invocations);
+      this.#add(accountingOffsets.hotToWarm, usage.hotToWarm);
     }
   }
 

@@ -47,6 +47,9 @@ export class InvocationLoop {
   #callsToLook = callsPerLook;
   #reportedAt = 0;
   #reportedInvocations = 0;
+  /** Invocations that there had been when it was last seen without work. */
+  #idleInvocations = 0;
+  #hotToWarm = 0;
   #turnsMs = 0;
   #settled: (() => void) | undefined;
 
@@ -157,7 +160,14 @@ export class InvocationLoop {
     const { context, polling, flushMs } = this.#parts;
     const now = performance.now();
     const idleMs = context.get64('idleNanoseconds') / 1e6;
+    const invocations = context.get64('invocations');
+    if (invocations !== this.#idleInvocations) {
+      // What native code has run may have woken it.
+      this.#idleInvocations = invocations;
+      polling.update(0);
+    }
     const fellAsleep = polling.update(idleMs);
+    this.#hotToWarm += fellAsleep ? 1 : 0;
     if (fellAsleep || now - this.#reportedAt >= flushMs) {
       this.#report(now);
     }
@@ -207,6 +217,7 @@ export class InvocationLoop {
       hotPollingNs: context.get64('hotNanoseconds'),
       executionNs: context.get64('executionNanoseconds') + Math.round(this.#turnsMs * 1e6),
       invocations,
+      hotToWarm: this.#hotToWarm,
     });
     this.#reportedAt = now;
     this.#reportedInvocations = invocations;

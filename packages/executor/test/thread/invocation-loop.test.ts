@@ -76,6 +76,34 @@ describe('hot and warm', () => {
     await loop.run();
     expect(context.calls.map(({ wait }) => wait > 0)).toEqual([false, false, false, true, true]);
     expect(context.calls[2]?.spin).toBe(30_000);
+    expect(reports.at(-1)?.hotToWarm).toBe(1);
+  });
+
+  test('each time that it falls asleep after work is counted, whoever ran that', async () => {
+    const { context, loop, reports, request } = playLoop([copy], 50);
+    const nativeWork = (): number => {
+      context.set64('invocations', context.get64('invocations') + 1);
+      return context.idle(50);
+    };
+    context.script.push(
+      request(0, [1]),
+      () => context.idle(60),
+      () => context.idle(600_000),
+      request(0, [2]),
+      () => context.idle(10),
+      () => context.idle(50),
+      nativeWork,
+      () => context.idle(600_000),
+    );
+    await loop.run();
+    expect(reports.at(-1)?.hotToWarm).toBe(3);
+  });
+
+  test('a thread that is always warm switches never', async () => {
+    const { context, loop, reports, request } = playLoop([copy], 0);
+    context.script.push(request(0, [1]), () => context.idle(0), request(0, [2]));
+    await loop.run();
+    expect(reports.at(-1)).toMatchObject({ invocations: 2, hotToWarm: 0 });
   });
 
   test('a request wakes it, and it is hot again', async () => {
