@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { benchmarkConfig, createProgram, readConfig, RfaasError, runMain, runProgram } from '@rfaas/core';
 import { InvalidArgumentError } from 'commander';
-import type { Benchmark, BenchmarkSetting } from './benchmarks/benchmark.ts';
+import { references, type Benchmark, type BenchmarkSetting } from './benchmarks/benchmark.ts';
 import { cacheLine } from './benchmarks/cache-line.ts';
 import { cold } from './benchmarks/cold.ts';
 import { endless } from './benchmarks/endless.ts';
@@ -16,11 +16,12 @@ import { pipeline } from './benchmarks/pipeline.ts';
 import { placement } from './benchmarks/placement.ts';
 import { rdma } from './benchmarks/rdma.ts';
 import { soak, type SoakResult } from './benchmarks/soak.ts';
+import { transportBandwidth } from './benchmarks/transport-bandwidth.ts';
 import { transportLatency } from './benchmarks/transport-latency.ts';
 import { generalCharts } from './measure/charts.ts';
 import { describeEnvironment } from './measure/environment.ts';
 import { Progress } from './measure/progress.ts';
-import { formatReport, writeReport, type Report } from './measure/report.ts';
+import { formatReport, relate, writeReport, type Report } from './measure/report.ts';
 import { choosePair } from './programs/processors.ts';
 import { addSimulationCommand } from './simulation/simulation-command.ts';
 
@@ -28,6 +29,7 @@ const RESULTS = join(import.meta.dirname, '../results');
 const BENCHMARKS: readonly Benchmark[] = [
   cacheLine,
   transportLatency,
+  transportBandwidth,
   invocation,
   pipeline,
   cold,
@@ -51,6 +53,7 @@ interface MeasureOptions {
   readonly processors?: string;
   readonly transport?: string;
   readonly config?: string;
+  readonly only?: readonly string[];
   readonly output: string;
 }
 
@@ -99,6 +102,11 @@ for (const benchmark of BENCHMARKS) {
     )
     .option('-c, --config <file>', 'a benchmark.json: repetitions and transport')
     .option('--processors <client,worker>', 'where to run; default: the first two')
+    .option(
+      '--only <text;...>',
+      'only rows whose name contains one of the texts, where a benchmark has many',
+      (text: string) => text.split(';'),
+    )
     .option('--quick', 'as little of everything as still goes through all of it: to see that it works')
     .option('--output <folder>', 'where JSON, CSV and SVG files go', RESULTS)
     .action((options: MeasureOptions) => measure(benchmark, options));
@@ -125,8 +133,15 @@ async function measure(benchmark: Benchmark, options: MeasureOptions): Promise<v
   const environment = describeEnvironment();
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
-  const { charts, ...findings } = await benchmark.run(settingOf(benchmark, options, progress, stop.signal));
-  const report: Report = { benchmark: benchmark.name, environment, ...findings };
+  const setting = settingOf(benchmark, options, progress, stop.signal);
+  const before = benchmark.isReferenced === true ? await references(setting) : [];
+  const { charts, ...findings } = await benchmark.run(setting);
+  const report: Report = {
+    benchmark: benchmark.name,
+    environment,
+    ...findings,
+    measurements: before.length === 0 ? findings.measurements : relate([...before, ...findings.measurements]),
+  };
   progress.clear();
   const subtitle = `${environment.cpu}, ${environment.processors} processors, Node ${environment.node}, ${environment.date.slice(0, 10)}, commit ${environment.commit}\nnpm run bench -- ${process.argv.slice(2).join(' ')}`;
   const drawn = { ...generalCharts(report, subtitle), ...charts?.({ subtitle }) };
@@ -156,6 +171,7 @@ function settingOf(
     repetitions: options.repetitions ?? file?.repetitions ?? usual.repetitions,
     transport: options.transport ?? file?.transport ?? 'shm://0',
     quick: isQuick,
+    wants: (name) => options.only?.some((text) => name.includes(text)) ?? true,
     progress,
     signal,
   };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Two connected processes over any fabric, for programs that measure or test C code above it.  */
+ * Two connected processes over any fabric, for programs that measure or test C code above it. The environment says how
+ * the fabric is opened: SHIM_OPTIONS, lines of key=value, and SHIM_HOST, the address to listen on and to connect to.
+ */
 #ifndef BENCH_FABRIC_H
 #define BENCH_FABRIC_H
 
@@ -105,7 +107,7 @@ static inline struct shim_region *open_region(struct side *side, uint64_t bytes,
 /* Opens a side with a region of `bytes` bytes. */
 static inline void open_side(struct side *side, uint64_t bytes) {
   struct shim_region_info info;
-  const char *options = getenv("SHIM_OPTIONS"); /* lines of key=value, as shim_domain_open takes them */
+  const char *options = getenv("SHIM_OPTIONS");
   require(fabric.domain_open(options == NULL ? "" : options, &side->domain), "domain");
   side->region = open_region(side, bytes > 0 ? bytes : 1, 0, &info);
   side->address = info.address;
@@ -141,10 +143,15 @@ static inline void resolve_peer(struct side *side, const struct shim_event *even
   side->target = require(fabric.table->endpoint_resolve(side->endpoint, &remote, 1000), "resolve");
 }
 
+static inline const char *fabric_host(void) {
+  const char *host = getenv("SHIM_HOST");
+  return host == NULL ? "" : host;
+}
+
 /* Listens, tells the port through `port_pipe`, and accepts one connection. */
 static inline void accept_peer(struct side *side, int port_pipe) {
   struct shim_listener *listener;
-  require(fabric.listener_open(side->domain, "", 0, 4, &listener), "listen");
+  require(fabric.listener_open(side->domain, fabric_host(), 0, 4, &listener), "listen");
   int port = require(fabric.listener_port(listener), "port");
   if (write(port_pipe, &port, sizeof port) != sizeof port) {
     exit(1);
@@ -163,7 +170,8 @@ static inline void connect_peer(struct side *side, int port_pipe) {
     exit(1);
   }
   open_endpoint(side, NULL);
-  require(fabric.endpoint_connect(side->endpoint, "", (uint32_t)port, &side->own, sizeof side->own, 5000), "connect");
+  require(fabric.endpoint_connect(side->endpoint, fabric_host(), (uint32_t)port, &side->own, sizeof side->own, 5000),
+          "connect");
   struct shim_event event = await_event(side, SHIM_EVENT_ESTABLISHED);
   resolve_peer(side, &event);
 }

@@ -13,6 +13,9 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test.each([
+  ['invocation', 'size-hot-native'],
+  ['transport-latency', 'distribution'],
+  ['transport-bandwidth', 'bandwidth'],
   ['cold', 'steps'],
   ['pipeline', 'throughput'],
   ['parallel', 'speedup'],

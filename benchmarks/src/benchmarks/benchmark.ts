@@ -4,7 +4,9 @@ import type { Progress } from '../measure/progress.ts';
 import { net, type Measurement, type Report } from '../measure/report.ts';
 import { summarize } from '../measure/statistics.ts';
 import type { ChartText } from '../plots/chart.ts';
-import { measureCacheLine } from '../programs/native-program.ts';
+import { measureCacheLine, measureTransport } from '../programs/native-program.ts';
+import { nativeTransport, type NativeTransport } from '../programs/native-transport.ts';
+import { samplesFor } from './payloads.ts';
 
 /** What every benchmark gets. */
 export interface BenchmarkSetting {
@@ -21,6 +23,8 @@ export interface BenchmarkSetting {
   readonly repetitions: number;
   /** As little of everything as still goes through all of it. */
   readonly quick: boolean;
+  /** Whether rows of this name are wanted; see `--only`. */
+  readonly wants: (name: string) => boolean;
   /** Interrupts what runs until it is told to stop. */
   readonly signal: AbortSignal;
 }
@@ -37,6 +41,8 @@ export interface Benchmark {
   readonly description: string;
   /** Payloads where nobody names any. Default 64 bytes. */
   readonly sizes?: readonly number[] | undefined;
+  /** Whether {@link references} are taken before it and every row is related to them. Default false: it does so itself. */
+  readonly isReferenced?: boolean | undefined;
   run(setting: BenchmarkSetting): Promise<Findings>;
 }
 
@@ -57,25 +63,65 @@ export function measurement(
   };
 }
 
+/** What every row is a multiple of: the bare cache line, and the raw round trip of the transport in C. */
+export async function references(setting: BenchmarkSetting): Promise<Measurement[]> {
+  const { processors, count, transport, sizes, progress } = setting;
+  progress.show('cache line and transport in C');
+  const inC = { processors, bytes: sizes[0] ?? 64, count: Math.min(count, REFERENCE_SAMPLES) };
+  return [
+    await measureCacheLine(processors, inC.count),
+    await measureAtFloor(processors, () => measureTransport(nativeTransport(transport), inC)),
+  ];
+}
+
+/** Enough for a median; transports that are slow take a second for them. */
+const REFERENCE_SAMPLES = 50_000;
+
 /** Round trips of a bounce around a measurement: some 10 ms. */
 const FLOOR_SAMPLES = 60_000;
 /** A floor that moved by more than this belongs to two states of the machine. */
 const STEADY = 1.2;
 const ATTEMPTS = 3;
 
+/** What else is taken right before a measurement. */
+export interface Beside {
+  readonly transport: NativeTransport;
+  readonly bytes: number;
+}
+
 /**
  * Measures with the bare cache line bounced right before and after: a virtual machine's processors move on their host
- * from one second to the next, and with them the floor by a factor of three. Measures again when it moved meanwhile.
+ * from one second to the next, and with them the floor by a factor of five. Measures again when it moved meanwhile. `beside`:
+ * the raw round trip of the transport in C is taken likewise.
  */
 export async function measureAtFloor(
   processors: readonly [number, number],
   take: () => Measurement | Promise<Measurement>,
+  beside?: Beside,
 ): Promise<Measurement> {
   for (let attempt = 1; ; attempt++) {
     const before = net(await measureCacheLine(processors, FLOOR_SAMPLES));
+    const raw = beside === undefined ? undefined : await rawTransport(processors, beside);
     const measured = await take();
     const after = net(await measureCacheLine(processors, FLOOR_SAMPLES));
     const isSteady = Math.max(before, after) <= STEADY * Math.min(before, after);
-    if (isSteady || attempt === ATTEMPTS) return { ...measured, cacheLine: (before + after) / 2 };
+    if (isSteady || attempt === ATTEMPTS) {
+      return {
+        ...measured,
+        cacheLine: (before + after) / 2,
+        ...(raw === undefined ? {} : { transport: raw, timesTransport: net(measured) / raw }),
+      };
+    }
   }
 }
+
+async function rawTransport(
+  processors: readonly [number, number],
+  { transport, bytes }: Beside,
+): Promise<number> {
+  return net(
+    await measureTransport(transport, { processors, bytes, count: samplesFor(bytes, BESIDE_SAMPLES) }),
+  );
+}
+
+const BESIDE_SAMPLES = 20_000;

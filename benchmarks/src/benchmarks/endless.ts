@@ -21,6 +21,7 @@ interface Second {
 export const endless: Benchmark = {
   name: 'endless',
   description: 'hot native invocations until it is told to stop (Ctrl-C), reported each second',
+  isReferenced: true,
   async run({ processors, sizes, transport, quick, signal, progress }) {
     const bytes = sizes[0] ?? 64;
     await using node = await LocalNode.start({ processors: [processors[1]], transport });

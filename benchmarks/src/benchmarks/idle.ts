@@ -22,9 +22,9 @@ const BUFFER_BYTES = 65_536;
 export const idle: Benchmark = {
   name: 'idle',
   description: 'processor time and memory of a warm executor that nobody invokes, against a bare node',
-  async run({ processors, progress }) {
+  async run({ processors, progress, transport }) {
     const bare = await bareNodeKiB();
-    await using node = await LocalNode.start({ processors });
+    await using node = await LocalNode.start({ processors, transport });
     await using client = node.client();
     await using lease = await client.lease({ cores: processors.length, memoryMiB: 1024 });
     const facts: Record<string, number> = { 'bare node, resident KiB': bare };

@@ -1,7 +1,9 @@
 import type { Executor } from '@rfaas/client';
 import { join } from 'node:path';
+import { parseTransportUrl, formatTransportUrl } from '@rfaas/rdmalib';
 import { relate, type Measurement } from '../measure/report.ts';
-import { sample, sampleAfterPauses, sampleAsync } from '../measure/sampling.ts';
+import { sample, sampleAfterPauses, sampleAsync, sampleAsyncAfterPauses } from '../measure/sampling.ts';
+import { formatQuantity } from '../plots/units.ts';
 import { LocalNode } from '../programs/local-node.ts';
 import {
   measureCacheLine,
@@ -11,251 +13,226 @@ import {
   measureWakeUp,
   nativeFile,
 } from '../programs/native-program.ts';
+import { nativeTransport } from '../programs/native-transport.ts';
 import { pinThread } from '../programs/processors.ts';
 import { measureAtFloor, measurement, type Benchmark, type BenchmarkSetting } from './benchmark.ts';
+import { chartsOf, factsOf, KINDS, SMALL, TEMPERATURES } from './invocation-findings.ts';
+import { PAYLOADS, samplesFor } from './payloads.ts';
 
 /** The module of benchmarks/functions. */
 export const FUNCTIONS_MODULE = join(import.meta.dirname, '../../functions/functions.js');
 
 /** The SDK's code is fully compiled by then. */
 const WARM_UP = 100_000;
-const MEBIBYTE = 1_048_576;
-/** Sleeping and the event loop take microseconds: fewer samples do. */
-const SLOWER = 20;
+/** Promises and wake-ups take longer: fewer samples do. */
+const BY_PROMISE = 10;
+const WARM = 500;
 /** Long enough for a thread that is never hot to fall asleep. */
 const PAUSE_MS = 0.5;
+/** From here on an invocation is compared with one memcpy of its payload. */
+const LARGE = 1_048_576;
+
+const CALLS = ['invokeSync', 'invoke'] as const;
+/**
+ * `mapped`: buffers of the executor, which nobody copies. `in place`: the same where the transport maps nothing and copies
+ * both. `copied`: arrays of JavaScript, which are copied besides.
+ */
+type Place = 'mapped' | 'in place' | 'copied';
+
+/** One kind of invocation with one payload. */
+interface Cell {
+  readonly temperature: (typeof TEMPERATURES)[number];
+  readonly kind: (typeof KINDS)[number];
+  readonly call: (typeof CALLS)[number];
+  readonly place: Place;
+  readonly bytes: number;
+}
 
 /** Whole invocations as a user makes them. */
 export const invocation: Benchmark = {
   name: 'invocation',
   description:
-    'echo through the client SDK and a real executor: hot native, hot JavaScript, promises, warm, and 1 MiB payloads',
+    'echo through the client SDK and a real executor, 1 B to 64 MiB: hot and warm, native and JavaScript, by invokeSync and ' +
+    'by promise, mapped, in place and copied',
+  sizes: PAYLOADS,
   async run(setting) {
-    const { processors, count, sizes, progress } = setting;
-    progress.show('in C');
-    const measurements: Measurement[] = [
-      await measureCacheLine(processors, count),
-      await measureAtFloor(processors, () => measureTransport(processors, sizes[0] ?? 64, count)),
-      await measureAtFloor(processors, () => measureLoops(processors, sizes[0] ?? 64, count, 'mapped')),
-    ];
-    // Before anything spins on the worker's processor.
-    const largeInC = await measureLargeInC(setting);
-    await using node = await LocalNode.start({ processors: [processors[1]] });
-    await using client = node.client();
-    await using lease = await client.lease({ cores: 1, memoryMiB: 1024 });
-    const library = { library: nativeFile('libbench_functions.so') };
-    pinThread([processors[0]]);
-    {
-      await using native = await lease.allocate(library, { hotTimeout: -1 });
-      for (const bytes of sizes) measurements.push(...(await hot(native, 'native', bytes, setting)));
-      measurements.push(await promised(native, sizes[0] ?? 64, setting));
+    const { processors, transport } = setting;
+    const measurements = await inC(setting);
+    for (const { url, places } of waysOf(transport)) {
+      measurements.push(...(await onTransport(url, places, setting)));
     }
-    {
-      await using javascript = await lease.allocate({ module: FUNCTIONS_MODULE }, { hotTimeout: -1 });
-      for (const bytes of sizes) measurements.push(...(await hot(javascript, 'JavaScript', bytes, setting)));
-    }
-    let wakeUps;
-    {
-      await using warm = await lease.allocate(library, { hotTimeout: 0 });
-      wakeUps = await wakingUp(warm, sizes[0] ?? 64, setting);
-    }
-    let large;
-    {
-      await using native = await lease.allocate(library, { hotTimeout: -1 });
-      large = await largePayloads(native, largeInC, setting);
-    }
-    // What is started inherits it.
-    pinThread(processors);
-    const unmapped = await largeUnmapped(setting);
     const settings = {
-      transport: 'shm',
+      transport,
       client: `pinned to processor ${processors[0]}`,
       executor: `pinned to processor ${processors[1]}`,
-      warmUp: `${WARM_UP} invocations`,
+      warmUp: `${WARM_UP} invocations, fewer of large payloads`,
+      warm: `the executor's thread sleeps: after pauses of ${PAUSE_MS} ms`,
     };
-    const facts = { ...wakeUps.facts, ...large.facts, ...overMemcpy({ unmapped }, largeInC.memcpy) };
-    measurements.push(...wakeUps.measurements, ...large.measurements, unmapped);
-    return { settings, measurements: relate(measurements), facts };
+    return {
+      settings,
+      measurements: relate(measurements),
+      facts: factsOf(measurements),
+      charts: ({ subtitle }) => chartsOf(measurements, subtitle),
+    };
   },
 };
 
-/** With buffers of the executor's, and with plain ones that are copied. */
-async function hot(
-  executor: Executor,
-  kind: string,
-  bytes: number,
-  setting: BenchmarkSetting,
-): Promise<Measurement[]> {
-  const echo = executor.function('echo');
-  using input = executor.allocateInput(bytes);
-  using output = executor.allocateOutput(bytes);
-  const plain = new Uint8Array(bytes);
-  const count = Math.max(1000, Math.floor(setting.count / Math.max(1, bytes / 4096)));
-  const name = `hot ${kind}, ${bytes} B`;
+/** Shared memory maps, and can be told not to; other transports do what they do. */
+function waysOf(transport: string): { url: string; places: Place[] }[] {
+  const url = parseTransportUrl(transport);
+  if (url.kind !== 'shm' || url.options['direct_map'] !== undefined) {
+    return [{ url: transport, places: ['in place', 'copied'] }];
+  }
+  const unmapped = formatTransportUrl({ ...url, options: { ...url.options, direct_map: '0' } });
   return [
-    await timed(name, () => void echo.invokeSync(input, output), { count, warmUp: WARM_UP }, setting),
-    await timed(
-      `${name}, plain arrays`,
-      () => void echo.invokeSync(plain),
-      { count, warmUp: WARM_UP },
-      setting,
-    ),
+    { url: transport, places: ['mapped', 'copied'] },
+    { url: unmapped, places: ['in place'] },
   ];
 }
 
-async function timed(
-  name: string,
-  body: () => void,
-  { count, warmUp }: { readonly count: number; readonly warmUp: number },
-  { processors, progress }: BenchmarkSetting,
-): Promise<Measurement> {
-  const options = { count, warmUp, onProgress: progress.counting(name, count) };
-  return measureAtFloor(processors, () => measurement(name, sample(body, options)));
-}
-
-async function promised(
-  executor: Executor,
-  bytes: number,
-  { count, processors, progress }: BenchmarkSetting,
-): Promise<Measurement> {
-  const name = `native by promise, ${bytes} B`;
-  const echo = executor.function('echo');
-  const plain = new Uint8Array(bytes);
-  const samples = Math.ceil(count / SLOWER);
-  const options = { count: samples, warmUp: 1000, onProgress: progress.counting(name, samples) };
-  return measureAtFloor(processors, async () =>
-    measurement(name, await sampleAsync(() => echo.invoke(plain), options)),
-  );
-}
-
-/** After pauses in which the executor's thread falls asleep, and a bare futex that is woken after such pauses. */
-async function wakingUp(
-  executor: Executor,
-  bytes: number,
-  setting: BenchmarkSetting,
-): Promise<{ measurements: Measurement[]; facts: Record<string, number> }> {
-  const { processors } = setting;
-  const count = wakeUpCount(setting);
-  const bare = await measureAtFloor(processors, () => measureWakeUp(processors, PAUSE_MS, count));
-  const warm = await warmInvocation(executor, bytes, setting);
-  return {
-    measurements: [bare, warm],
-    facts: { 'warm native / futex wake-up': Math.round((warm.p50 / bare.p50) * 100) / 100 },
-  };
-}
-
-function wakeUpCount({ count }: BenchmarkSetting): number {
-  return Math.min(5000, Math.ceil(count / SLOWER));
-}
-
-async function warmInvocation(
-  executor: Executor,
-  bytes: number,
-  setting: BenchmarkSetting,
-): Promise<Measurement> {
-  const { processors, progress } = setting;
-  const name = `warm native, ${bytes} B`;
-  const echo = executor.function('echo');
-  using input = executor.allocateInput(bytes);
-  using output = executor.allocateOutput(bytes);
-  const samples = wakeUpCount(setting);
-  const body = (): void => void echo.invokeSync(input, output);
-  const options = { count: samples, warmUp: 100, onProgress: progress.counting(name, samples) };
-  return await measureAtFloor(processors, () =>
-    measurement(name, sampleAfterPauses(body, PAUSE_MS, options)),
-  );
-}
-
-interface LargeInC {
-  readonly memcpy: Measurement;
-  readonly unmapped: Measurement;
-}
-
-async function measureLargeInC(setting: BenchmarkSetting): Promise<LargeInC> {
-  const { processors } = setting;
-  const count = largeCount(setting);
-  return {
-    memcpy: await measureAtFloor(processors, () => measureCopy(processors[1], MEBIBYTE, count)),
-    unmapped: await measureAtFloor(processors, () => measureLoops(processors, MEBIBYTE, count, 'unmapped')),
-  };
-}
-
-function largeCount({ count }: BenchmarkSetting): number {
-  return Math.max(200, Math.min(5000, Math.floor(count / 100)));
-}
-
-/**
- * A function that copies 1 MiB, against one memcpy: with input and output mapped; unmapped, where the transport copies
- * both registered buffers; and with arrays of JavaScript, which are copied once more.
- */
-async function largePayloads(
-  executor: Executor,
-  { memcpy, unmapped }: LargeInC,
-  setting: BenchmarkSetting,
-): Promise<{ measurements: Measurement[]; facts: Record<string, number> }> {
-  const count = largeCount(setting);
-  const times = { count, warmUp: 200 };
-  const echo = executor.function('echo');
-  const plain = new Uint8Array(MEBIBYTE).fill(1);
-  using input = executor.allocateInput(MEBIBYTE);
-  using output = executor.allocateOutput(MEBIBYTE);
-  input.bytes.set(plain);
-  const mapped = await timed(
-    'hot native, 1 MiB, mapped',
-    () => void echo.invokeSync(input, output),
-    times,
-    setting,
-  );
-  const plainInput = await timed(
-    'hot native, 1 MiB, plain input',
-    () => void echo.invokeSync(plain, output),
-    times,
-    setting,
-  );
-  const plainBoth = await timed(
-    'hot native, 1 MiB, plain arrays',
-    () => void echo.invokeSync(plain),
-    times,
-    setting,
-  );
-  const others = { mapped, 'unmapped in C': unmapped, 'plain input': plainInput, 'plain arrays': plainBoth };
-  return { measurements: [memcpy, ...Object.values(others)], facts: overMemcpy(others, memcpy) };
-}
-
-/** The same function and buffers where the transport maps nothing: it copies the input, and the output. */
-async function largeUnmapped(setting: BenchmarkSetting): Promise<Measurement> {
-  const { processors } = setting;
-  await using node = await LocalNode.start({
-    processors: [processors[1]],
-    transport: 'shm://0?direct_map=0',
-  });
-  await using client = node.client();
-  await using lease = await client.lease({ cores: 1, memoryMiB: 1024 });
-  const library = { library: nativeFile('libbench_functions.so') };
-  await using executor = await lease.allocate(library, { hotTimeout: -1 });
-  pinThread([processors[0]]);
-  const echo = executor.function('echo');
-  using input = executor.allocateInput(MEBIBYTE);
-  using output = executor.allocateOutput(MEBIBYTE);
-  input.bytes.fill(1);
-  const times = { count: largeCount(setting), warmUp: 200 };
-  try {
-    const invoke = (): void => void echo.invokeSync(input, output);
-    return await timed('hot native, 1 MiB, unmapped', invoke, times, setting);
-  } finally {
-    pinThread(processors);
+/** What invocations are compared with. */
+async function inC({
+  processors,
+  count,
+  sizes,
+  transport,
+  progress,
+  wants,
+}: BenchmarkSetting): Promise<Measurement[]> {
+  progress.show('in C');
+  const native = nativeTransport(transport);
+  const small = { processors, bytes: sizes.includes(SMALL) ? SMALL : (sizes[0] ?? SMALL), count };
+  const isSlow = parseTransportUrl(transport).kind !== 'shm';
+  const measurements: Measurement[] = [
+    await measureCacheLine(processors, count),
+    await measureAtFloor(processors, () =>
+      measureTransport(native, { ...small, count: isSlow ? Math.min(count, 20_000) : count }),
+    ),
+  ];
+  if (!isSlow) {
+    measurements.push(await measureAtFloor(processors, () => measureLoops(native, small, 'mapped')));
   }
+  if (wants('futex')) {
+    const samples = Math.min(2000, Math.ceil(count / 100));
+    measurements.push(await measureAtFloor(processors, () => measureWakeUp(processors, PAUSE_MS, samples)));
+  }
+  for (const bytes of sizes.filter((each) => each >= LARGE)) {
+    const samples = samplesFor(bytes, count);
+    if (wants('memcpy')) {
+      measurements.push(await measureAtFloor(processors, () => measureCopy(processors[1], bytes, samples)));
+    }
+  }
+  return measurements;
 }
 
-function overMemcpy(
-  measurements: Readonly<Record<string, Measurement>>,
-  memcpy: Measurement,
-): Record<string, number> {
-  const rounded = (ratio: number): number => Math.round(ratio * 100) / 100;
-  return Object.fromEntries(
-    Object.entries(measurements).map(([name, { p50 }]) => [
-      `1 MiB ${name} / memcpy`,
-      rounded(p50 / memcpy.p50),
-    ]),
+async function onTransport(
+  url: string,
+  places: readonly Place[],
+  setting: BenchmarkSetting,
+): Promise<Measurement[]> {
+  const { processors, sizes, wants } = setting;
+  await using node = await LocalNode.start({ processors: [processors[1]], transport: url });
+  await using client = node.client();
+  await using lease = await client.lease({ cores: 1, memoryMiB: 4096 });
+  const measured: Measurement[] = [];
+  for (const temperature of TEMPERATURES) {
+    for (const kind of KINDS) {
+      for (const bytes of sizes) {
+        const cells = places.flatMap((place) =>
+          CALLS.map((call): Cell => ({ temperature, kind, call, place, bytes })),
+        );
+        const wanted = cells.filter((cell) => wants(nameOf(cell)));
+        if (wanted.length === 0) continue;
+        const source =
+          kind === 'native' ? { library: nativeFile('libbench_functions.so') } : { module: FUNCTIONS_MODULE };
+        const payload = Math.max(4096, bytes);
+        // What is started inherits where it may run.
+        pinThread(processors);
+        await using executor = await lease.allocate(source, {
+          hotTimeout: temperature === 'hot' ? -1 : 0,
+          slots: bytes > LARGE ? 2 : 8,
+          inputBytes: payload,
+          outputBytes: payload,
+        });
+        pinThread([processors[0]]);
+        for (const cell of wanted) measured.push(await measureCell(executor, cell, url, setting));
+      }
+    }
+  }
+  pinThread(processors);
+  return measured;
+}
+
+function nameOf(cell: Cell): string {
+  return `${seriesOf(cell)}, ${formatQuantity(cell.bytes, 'bytes')}`;
+}
+
+function seriesOf({ temperature, kind, call, place }: Cell): string {
+  return `${temperature} ${kind}, ${call}, ${place}`;
+}
+
+async function measureCell(
+  executor: Executor,
+  cell: Cell,
+  url: string,
+  setting: BenchmarkSetting,
+): Promise<Measurement> {
+  const { processors } = setting;
+  const { bytes, call, place } = cell;
+  const echo = executor.function('echo');
+  using input = place === 'copied' ? undefined : executor.allocateInput(bytes);
+  using output = place === 'copied' ? undefined : executor.allocateOutput(bytes);
+  if (place === 'mapped' && input?.isMapped !== true) {
+    throw new Error(`an input of ${bytes} B is not mapped on ${url}`);
+  }
+  const plain = new Uint8Array(bytes).fill(1);
+  input?.bytes.fill(1);
+  const isBuffered = input !== undefined && output !== undefined;
+  const invokeSync = isBuffered
+    ? () => void echo.invokeSync(input, output)
+    : () => void echo.invokeSync(plain);
+  const options = { output };
+  const invoke = isBuffered ? () => echo.invoke(input, options) : () => echo.invoke(plain);
+  const name = nameOf(cell);
+  const more = { bytes, series: seriesOf(cell) };
+  const beside = { transport: nativeTransport(url), bytes };
+  return await measureAtFloor(
+    processors,
+    async () => {
+      const samples = await (call === 'invokeSync'
+        ? takeSync(invokeSync, cell, setting)
+        : takeAsync(invoke, cell, setting));
+      return measurement(name, samples, more);
+    },
+    beside,
   );
+}
+
+function takeSync(body: () => void, cell: Cell, setting: BenchmarkSetting): Float64Array {
+  const times = timesOf(cell, setting);
+  return cell.temperature === 'hot' ? sample(body, times) : sampleAfterPauses(body, PAUSE_MS, times);
+}
+
+async function takeAsync(
+  body: () => Promise<unknown>,
+  cell: Cell,
+  setting: BenchmarkSetting,
+): Promise<Float64Array> {
+  const times = timesOf(cell, setting);
+  return cell.temperature === 'hot'
+    ? sampleAsync(body, times)
+    : sampleAsyncAfterPauses(body, PAUSE_MS, times);
+}
+
+function timesOf(
+  cell: Cell,
+  { count, progress, transport, quick }: BenchmarkSetting,
+): { count: number; warmUp: number; onProgress: (done: number) => void } {
+  const { temperature, call, bytes } = cell;
+  const slower =
+    (call === 'invoke' ? BY_PROMISE : 1) * (parseTransportUrl(transport).kind === 'shm' ? 1 : BY_PROMISE);
+  const samples = samplesFor(bytes, Math.ceil(count / (temperature === 'warm' ? WARM : slower)));
+  const warmUp =
+    temperature === 'warm' || quick ? Math.min(samples, 100) : samplesFor(bytes, WARM_UP / slower);
+  return { count: samples, warmUp, onProgress: progress.counting(nameOf(cell), samples) };
 }

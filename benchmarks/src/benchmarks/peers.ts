@@ -1,4 +1,4 @@
-import { net, type Measurement } from '../measure/report.ts';
+import type { Measurement } from '../measure/report.ts';
 import { sample, sampleAsync } from '../measure/sampling.ts';
 import { grpc } from '../peers/grpc.ts';
 import { http } from '../peers/http.ts';
@@ -9,9 +9,11 @@ import { zeromq } from '../peers/zeromq.ts';
 import { barChart } from '../plots/bar-chart.ts';
 import { formatQuantity } from '../plots/units.ts';
 import { LocalNode } from '../programs/local-node.ts';
-import { measureCacheLine, nativeFile } from '../programs/native-program.ts';
+import { nativeFile, runNativeProgram } from '../programs/native-program.ts';
+import { nativeTransport } from '../programs/native-transport.ts';
 import { pinThread } from '../programs/processors.ts';
-import { measurement, type Benchmark, type BenchmarkSetting } from './benchmark.ts';
+import { measureAtFloor, measurement, type Benchmark, type BenchmarkSetting } from './benchmark.ts';
+import { samplesFor } from './payloads.ts';
 
 const PEERS: readonly Peer[] = [piscina, http, zeromq, nats, grpc];
 const WARM_UP = 20_000;
@@ -20,31 +22,35 @@ const PEER_SAMPLES = 20_000;
 const PEER_WARM_UP = 2000;
 const LARGE = 65_536;
 
+/** libfabric alone, in C: a ping-pong of writes, without any function. */
+const FABRICS = [
+  { provider: 'shm', endpoint: 'rdm' },
+  { provider: 'tcp', endpoint: 'msg' },
+] as const;
+
 /** The same payloads there and back in every way that people use for it, one after the other in one run. */
 export const peers: Benchmark = {
   name: 'peers',
   description:
-    'the same payload there and back: hot invocations against gRPC, HTTP, ZeroMQ, NATS and piscina, in one run',
+    'the same payload there and back: hot invocations against gRPC, HTTP, ZeroMQ, NATS, piscina and libfabric alone, in one run',
   sizes: [64, 4096, LARGE],
+  isReferenced: true,
   async run(setting) {
-    const { processors, sizes, count } = setting;
-    const floor = await measureCacheLine(processors, count);
+    const { processors, sizes, wants } = setting;
     const own = await measureOwn(setting);
     const others: Measurement[] = [];
     const missing: string[] = [];
-    for (const peer of PEERS) {
+    for (const { name, measure } of ways()) {
+      if (!wants(name)) continue;
       try {
-        others.push(...(await measurePeer(peer, setting)));
+        others.push(...(await measure(setting)));
       } catch (error) {
         // What is not installed here is named in the report, and the others are measured all the same.
-        missing.push(`${peer.name} (${error instanceof Error ? error.message : String(error)})`);
+        missing.push(`${name} (${error instanceof Error ? error.message : String(error)})`);
       }
     }
     pinThread(processors);
-    const measurements = [floor, ...own, ...others].map((each) => ({
-      ...each,
-      timesCacheLine: net(each) / net(floor),
-    }));
+    const measurements = [...own, ...others];
     const smallest = sizes[0] ?? 64;
     const hot = own.find(({ bytes }) => bytes === smallest);
     const facts = others
@@ -56,6 +62,7 @@ export const peers: Benchmark = {
       settings: {
         processors: `client on ${processors[0]}, server on ${processors[1]}`,
         ...Object.fromEntries(PEERS.map(({ name, settings }) => [name, settings])),
+        libfabric: 'in C, fi_writedata there and back, both sides spinning',
         ...(missing.length === 0 ? {} : { 'not measured': missing.join('; ') }),
       },
       measurements,
@@ -66,6 +73,42 @@ export const peers: Benchmark = {
     };
   },
 };
+
+interface Way {
+  readonly name: string;
+  readonly measure: (setting: BenchmarkSetting) => Promise<Measurement[]>;
+}
+
+function ways(): Way[] {
+  return [
+    ...FABRICS.map(({ provider, endpoint }) => {
+      const name = `libfabric ${provider}`;
+      return {
+        name,
+        measure: (setting: BenchmarkSetting) => measureFabric({ name, provider, endpoint }, setting),
+      };
+    }),
+    ...PEERS.map((peer) => ({
+      name: peer.name,
+      measure: (setting: BenchmarkSetting) => measurePeer(peer, setting),
+    })),
+  ];
+}
+
+async function measureFabric(
+  { name, provider, endpoint }: { name: string; provider: string; endpoint: string },
+  { processors, sizes, count, progress }: BenchmarkSetting,
+): Promise<Measurement[]> {
+  const measured: Measurement[] = [];
+  for (const bytes of sizes) {
+    progress.show(`${name}, ${bytes} B`);
+    const rounds = samplesFor(bytes, Math.min(count, PEER_SAMPLES));
+    const parameters = [provider, endpoint, ...processors, bytes, rounds, 'spin'];
+    const taken = await measureAtFloor(processors, () => runNativeProgram('libfabric_latency', parameters));
+    measured.push({ ...taken, name: `${name}, ${bytes} B`, series: name, bytes });
+  }
+  return measured;
+}
 
 async function measureOwn(setting: BenchmarkSetting): Promise<Measurement[]> {
   const { processors, sizes, count, transport, progress } = setting;
@@ -88,16 +131,22 @@ async function measureOwn(setting: BenchmarkSetting): Promise<Measurement[]> {
       warmUp: Math.min(samples, WARM_UP),
       onProgress: progress.counting(name, samples),
     };
-    const hot = sample(() => void echo.invokeSync(input, output), times);
-    measured.push(measurement(name, hot, { series: 'rFaaS hot native', bytes }));
+    const beside = { transport: nativeTransport(transport), bytes };
+    const hot = (): Measurement =>
+      measurement(
+        name,
+        sample(() => void echo.invokeSync(input, output), times),
+        { series: 'rFaaS hot native', bytes },
+      );
+    measured.push(await measureAtFloor(processors, hot, beside));
     const plain = new Uint8Array(bytes);
-    const promised = await sampleAsync(() => echo.invoke(plain), {
-      ...times,
-      count: Math.ceil(samples / 10),
-    });
-    measured.push(
-      measurement(`rFaaS by promise, ${bytes} B`, promised, { series: 'rFaaS by promise', bytes }),
-    );
+    const fewer = { ...times, count: Math.ceil(samples / 10) };
+    const promised = async (): Promise<Measurement> =>
+      measurement(`rFaaS by promise, ${bytes} B`, await sampleAsync(() => echo.invoke(plain), fewer), {
+        series: 'rFaaS by promise',
+        bytes,
+      });
+    measured.push(await measureAtFloor(processors, promised, beside));
   }
   return measured;
 }
@@ -118,12 +167,10 @@ async function measurePeer(peer: Peer, setting: BenchmarkSetting): Promise<Measu
       if (answer.byteLength !== bytes) throw new Error(`${peer.name} returned ${answer.byteLength} bytes`);
     };
     const warmUp = Math.min(samples, PEER_WARM_UP);
-    const taken = await sampleAsync(body, {
-      count: samples,
-      warmUp,
-      onProgress: progress.counting(name, samples),
-    });
-    measured.push(measurement(name, taken, { series: peer.name, bytes }));
+    const times = { count: samples, warmUp, onProgress: progress.counting(name, samples) };
+    const take = async (): Promise<Measurement> =>
+      measurement(name, await sampleAsync(body, times), { series: peer.name, bytes });
+    measured.push(await measureAtFloor(processors, take));
   }
   return measured;
 }

@@ -5,21 +5,26 @@ import { lineChart } from '../plots/line-chart.ts';
 import { LocalNode } from '../programs/local-node.ts';
 import { nativeFile } from '../programs/native-program.ts';
 import { pinThread } from '../programs/processors.ts';
-import { measurement, type Benchmark, type BenchmarkSetting } from './benchmark.ts';
+import { measureAtFloor, measurement, type Benchmark, type BenchmarkSetting } from './benchmark.ts';
 import { FUNCTIONS_MODULE } from './invocation.ts';
 
 const DEPTHS = [1, 2, 4, 8, 16, 32, 64];
 const SLOTS = 64;
 const WARM_UP = 20_000;
 const MOST = 200_000;
+const MOST_IN_GROUPS = 1_000_000;
+
+const CALLS = ['invokeAllSync', 'invoke'] as const;
 
 /** Many invocations in flight on one thread. */
 export const pipeline: Benchmark = {
   name: 'pipeline',
   description:
-    'invocations a second with 1 to 64 of them in flight on one thread, native and JavaScript, by promise',
+    'invocations a second with 1 to 64 of them in flight on one thread, native and JavaScript: by promise, and in groups ' +
+    'by invokeAllSync',
+  isReferenced: true,
   async run(setting) {
-    const { processors, sizes, transport, quick } = setting;
+    const { processors, sizes, transport, quick, wants } = setting;
     const bytes = sizes[0] ?? 64;
     await using node = await LocalNode.start({ processors: [processors[1]], transport });
     await using client = node.client();
@@ -33,13 +38,24 @@ export const pipeline: Benchmark = {
     for (const [kind, source] of Object.entries(sources)) {
       await using executor = await lease.allocate(source, { hotTimeout: -1, ...memory });
       pinThread([processors[0]]);
-      for (const depth of quick ? [1, 4] : DEPTHS) {
-        measurements.push(await atDepth(executor, kind, depth, bytes, setting));
+      for (const call of CALLS) {
+        for (const depth of quick ? [1, 4] : DEPTHS) {
+          const name = `${kind}, ${depth} in flight, ${call}`;
+          if (wants(name)) measurements.push(await atDepth({ executor, name, call, depth, bytes }, setting));
+        }
       }
       pinThread(processors);
     }
+    const lines = Object.keys(sources).flatMap((kind) => CALLS.map((call) => ({ kind, call })));
     return {
-      settings: { transport, processors, bytes, slots: SLOTS, latency: 'from the call to its promise' },
+      settings: {
+        transport,
+        processors,
+        bytes,
+        slots: SLOTS,
+        invoke: 'with copied arrays; a sample is from the call to its promise',
+        invokeAllSync: 'with mapped buffers; a sample is the time of a group',
+      },
       measurements,
       charts: ({ subtitle }) => ({
         throughput: lineChart({
@@ -47,10 +63,10 @@ export const pipeline: Benchmark = {
           subtitle,
           x: { name: 'in flight', unit: 'count', log: true },
           y: { name: 'invocations a second', unit: 'per-second' },
-          lines: Object.keys(sources).map((kind) => ({
-            name: kind,
+          lines: lines.map(({ kind, call }) => ({
+            name: `${kind}, ${call}`,
             points: measurements
-              .filter(({ name }) => name.startsWith(kind))
+              .filter(({ name }) => name.startsWith(kind) && name.endsWith(call))
               .map(({ name, perSecond = 0 }) => [Number(/\d+/.exec(name)?.[0]), perSecond] as const),
           })),
         }),
@@ -59,26 +75,54 @@ export const pipeline: Benchmark = {
   },
 };
 
-async function atDepth(
-  executor: Executor,
-  kind: string,
-  depth: number,
-  bytes: number,
-  { count, progress }: BenchmarkSetting,
-): Promise<Measurement> {
-  const name = `${kind}, ${depth} in flight`;
-  const total = Math.min(count, MOST);
+interface Row {
+  readonly executor: Executor;
+  readonly name: string;
+  readonly call: (typeof CALLS)[number];
+  readonly depth: number;
+  readonly bytes: number;
+}
+
+async function atDepth(row: Row, { processors, count, progress }: BenchmarkSetting): Promise<Measurement> {
+  const { name, call, bytes } = row;
   progress.show(name);
-  await run(executor, depth, bytes, new Float64Array(Math.min(total, WARM_UP)));
-  const samples = new Float64Array(total);
-  const begin = monotonicNanoseconds();
-  await run(executor, depth, bytes, samples);
-  const elapsed = monotonicNanoseconds() - begin;
-  return { ...measurement(name, samples, { bytes }), perSecond: (1e9 * total) / elapsed };
+  return measureAtFloor(processors, async () => {
+    if (call === 'invokeAllSync') return inGroups(row, Math.min(count, MOST_IN_GROUPS));
+    const total = Math.min(count, MOST);
+    await byPromise(row, new Float64Array(Math.min(total, WARM_UP)));
+    const samples = new Float64Array(total);
+    const begin = monotonicNanoseconds();
+    await byPromise(row, samples);
+    const elapsed = monotonicNanoseconds() - begin;
+    return { ...measurement(name, samples, { bytes }), perSecond: (1e9 * total) / elapsed };
+  });
+}
+
+/** Groups of `depth`, one after the other: what is in flight falls to none between them. */
+function inGroups({ executor, name, depth, bytes }: Row, count: number): Measurement {
+  const echo = executor.function('echo');
+  const inputs = Array.from({ length: depth }, () => executor.allocateInput(bytes));
+  const outputs = Array.from({ length: depth }, () => executor.allocateOutput(bytes));
+  try {
+    for (let i = 0; i < WARM_UP; i += depth) echo.invokeAllSync(inputs, outputs);
+    const samples = new Float64Array(Math.ceil(count / depth));
+    const begin = monotonicNanoseconds();
+    let before = begin;
+    for (let i = 0; i < samples.length; i++) {
+      echo.invokeAllSync(inputs, outputs);
+      const now = monotonicNanoseconds();
+      samples[i] = now - before;
+      before = now;
+    }
+    const perSecond = (1e9 * samples.length * depth) / (before - begin);
+    return { ...measurement(name, samples, { bytes }), perSecond };
+  } finally {
+    for (const buffer of [...inputs, ...outputs]) buffer.free();
+  }
 }
 
 /** Keeps `depth` invocations under way until all samples are taken. */
-async function run(executor: Executor, depth: number, bytes: number, samples: Float64Array): Promise<void> {
+async function byPromise({ executor, depth, bytes }: Row, samples: Float64Array): Promise<void> {
   const echo = executor.function('echo');
   const plain = new Uint8Array(bytes);
   let next = 0;

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { net, type Measurement } from '../measure/report.ts';
 import { sample, sampleAfterPauses } from '../measure/sampling.ts';
 import { LocalNode } from '../programs/local-node.ts';
-import { nativeFile, runNativeProgram } from '../programs/native-program.ts';
+import { measureTransport, nativeFile, runNativeProgram } from '../programs/native-program.ts';
+import { nativeTransport } from '../programs/native-transport.ts';
 import { pinThread } from '../programs/processors.ts';
 import { measurement, type Benchmark, type BenchmarkSetting } from './benchmark.ts';
 import { FUNCTIONS_MODULE } from './invocation.ts';
@@ -32,7 +33,7 @@ export const rdma: Benchmark = {
     const count = Math.min(MOST_SAMPLES, setting.count);
     const few = { ...setting, count };
     const [raw, rawAsleep] = await measureRaw(address, few, bytes);
-    const inC = await measureShim(few, bytes);
+    const inC = await measureShim(url, few, bytes);
     const inTypeScript = await measureFromTypeScript(url, few, bytes);
     const invocations = await measureInvocations(url, few, bytes);
     const { hotNative, warmNative } = invocations;
@@ -84,13 +85,12 @@ async function measureRaw(
 }
 
 async function measureShim(
+  url: string,
   { processors, count, progress }: BenchmarkSetting,
   bytes: number,
 ): Promise<Measurement> {
   progress.show('transport in C');
-  const library = nativeFile('librdmalib_verbs.so');
-  const measured = await runNativeProgram('transport_latency', [library, ...processors, bytes, count]);
-  return { ...measured, name: `transport, C, ${bytes} B` };
+  return measureTransport(nativeTransport(url), { processors, bytes, count });
 }
 
 interface Invocations {

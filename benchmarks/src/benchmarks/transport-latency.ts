@@ -1,14 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { openTransport, parseTransportUrl } from '@rfaas/rdmalib';
 import { relate, type Measurement } from '../measure/report.ts';
 import { sample } from '../measure/sampling.ts';
+import { formatQuantity } from '../plots/units.ts';
 import { measureCacheLine, measureTransport } from '../programs/native-program.ts';
 import { pinThread } from '../programs/processors.ts';
-import { TransportSide } from '../programs/transport-side.ts';
+import { TransportPeer } from '../programs/transport-peer-process.ts';
+import { nativeTransport } from '../programs/native-transport.ts';
 import { measureAtFloor, measurement, type Benchmark, type BenchmarkSetting } from './benchmark.ts';
+import { PAYLOADS, samplesFor } from './payloads.ts';
 
 const WARM_UP = 20_000;
 
@@ -16,17 +14,26 @@ const WARM_UP = 20_000;
 export const transportLatency: Benchmark = {
   name: 'transport-latency',
   description:
-    'a write with immediate there and back over shm, both sides spinning: in C, and in TypeScript through rdmalib',
+    'a write with immediate there and back, both sides spinning, 1 B to 64 MiB: in C, and in TypeScript through rdmalib',
+  sizes: PAYLOADS,
   async run(setting) {
-    const { processors, count, sizes, progress } = setting;
+    const { processors, count, sizes, progress, transport } = setting;
     progress.show('cache-line');
     const measurements = [await measureCacheLine(processors, count)];
     for (const bytes of sizes) {
       progress.show(`transport in C, ${bytes} B`);
-      measurements.push(await measureAtFloor(processors, () => measureTransport(processors, bytes, count)));
-      measurements.push(await measureFromTypeScript('shm://0', setting, bytes));
+      const inC = { processors, bytes, count: samplesFor(bytes, count) };
+      measurements.push(
+        await measureAtFloor(processors, () => measureTransport(nativeTransport(transport), inC)),
+      );
+      measurements.push(await measureFromTypeScript(transport, setting, bytes));
     }
-    const settings = { transport: 'shm', processors, warmUp: `${WARM_UP} round trips`, inline: true };
+    const settings = {
+      transport,
+      processors,
+      warmUp: 'as many round trips, at most 20,000',
+      inline: 'to 64 B',
+    };
     return { settings, measurements: relate(measurements) };
   },
 };
@@ -37,35 +44,28 @@ export async function measureFromTypeScript(
   { processors, count, progress }: BenchmarkSetting,
   bytes: number,
 ): Promise<Measurement> {
-  const name = `transport, TypeScript, ${bytes} B`;
-  const script = join(import.meta.dirname, '../programs/transport-peer.js');
-  const peer = spawn(process.execPath, [script, listenUrl, String(bytes), String(processors[1])], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const name = `transport, TypeScript, ${formatQuantity(bytes, 'bytes')}`;
+  await using peer = await TransportPeer.start(listenUrl, {
+    ...{ bytes, answerBytes: bytes },
+    processor: processors[1],
   });
-  const exited = once(peer, 'exit');
+  const { side } = peer;
+  pinThread([processors[0]]);
   try {
-    const [line] = (await once(createInterface({ input: peer.stdout }), 'line', {
-      signal: AbortSignal.timeout(20_000),
-    })) as [string];
-    const url = parseTransportUrl(line);
-    await using transport = openTransport(url);
-    const domain = transport.openProtectionDomain();
-    const side = new TransportSide(domain, bytes);
-    const endpoint = domain.createEndpoint(side.endpointOptions);
-    side.use(endpoint);
-    const reply = await endpoint.connect(url, { privateData: side.invitation });
-    side.meet(reply.privateData);
-    pinThread([processors[0]]);
     const roundTrip = (): void => {
       side.write();
       side.repost();
       if (!side.awaitWrite()) throw new Error('the peer of the ping-pong ended');
     };
-    const options = { count, warmUp: WARM_UP, onProgress: progress.counting(name, count) };
-    return await measureAtFloor(processors, () => measurement(name, sample(roundTrip, options)));
+    const samples = samplesFor(bytes, count);
+    const options = {
+      count: samples,
+      warmUp: Math.min(samples, WARM_UP),
+      onProgress: progress.counting(name, samples),
+    };
+    const more = { bytes, series: 'transport, TypeScript' };
+    return await measureAtFloor(processors, () => measurement(name, sample(roundTrip, options), more));
   } finally {
     pinThread(processors);
-    peer.kill('SIGTERM');
-    await exited;
   }
 }

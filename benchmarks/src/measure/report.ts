@@ -15,11 +15,15 @@ export interface Measurement extends Summary {
   readonly cacheLine?: number | undefined;
   /** Times the bare cache-line bounce around it, else of the same session: medians, each without its clock's own time. */
   readonly timesCacheLine?: number | undefined;
+  /** The raw round trip of the same transport in C with as many bytes, right before, in nanoseconds without the clock. */
+  readonly transport?: number | undefined;
   /** Times the raw round trip of the same transport in the same session, likewise. */
   readonly timesTransport?: number | undefined;
   readonly histogram?: readonly Bucket[] | undefined;
   /** Operations a second, by the time of all samples together; the median's where only that is known. */
   readonly perSecond?: number | undefined;
+  /** Payload bytes a second, where that is what a row is about. */
+  readonly bytesPerSecond?: number | undefined;
   /** Payload of one operation in one direction. */
   readonly bytes?: number | undefined;
   /** What is drawn as one line against the payload. */
@@ -37,15 +41,19 @@ export interface Report {
   readonly facts?: Readonly<Record<string, number | string | boolean>> | undefined;
 }
 
-/** Adds ratios to what was measured in the same session. */
+/** Adds ratios to what was measured in the same session: to the transport's round trip with as many bytes, else its first. */
 export function relate(measurements: readonly Measurement[]): Measurement[] {
   const floor = measurements.find((each) => each.name === 'cache-line');
-  const transport = measurements.find((each) => each.name.startsWith('transport'));
-  return measurements.map((each) => ({
-    ...each,
-    timesCacheLine: timesFloor(each, floor),
-    timesTransport: transport === undefined ? undefined : net(each) / net(transport),
-  }));
+  const transports = measurements.filter((each) => each.name.startsWith('transport, C'));
+  return measurements.map((each) => {
+    const transport = transports.find(({ bytes }) => bytes === each.bytes) ?? transports[0];
+    return {
+      ...each,
+      timesCacheLine: each.timesCacheLine ?? timesFloor(each, floor),
+      timesTransport:
+        each.timesTransport ?? (transport === undefined ? undefined : net(each) / net(transport)),
+    };
+  });
 }
 
 function timesFloor(each: Measurement, floor: Measurement | undefined): number | undefined {
@@ -110,8 +118,9 @@ function csv(measurements: readonly Measurement[]): string {
       'max',
       'clock',
       'perSecond',
+      'bytesPerSecond',
     ] as const),
-    ...(['cacheLine', 'timesCacheLine', 'timesTransport'] as const),
+    ...(['cacheLine', 'timesCacheLine', 'transport', 'timesTransport'] as const),
   ];
   const cell = (value: string | number | undefined): string =>
     typeof value === 'string' ? `"${value.replaceAll('"', '""')}"` : String(value ?? '');
@@ -120,6 +129,7 @@ function csv(measurements: readonly Measurement[]): string {
 }
 
 function table(measurements: readonly Measurement[]): string[] {
+  const hasBytes = measurements.some(({ bytesPerSecond }) => bytesPerSecond !== undefined);
   const header = [
     '',
     'clock',
@@ -130,8 +140,10 @@ function table(measurements: readonly Measurement[]): string[] {
     'max',
     'count',
     'per second',
+    ...(hasBytes ? ['bytes per second'] : []),
     'cache line',
     'x cache line',
+    'transport',
     'x transport',
   ];
   const rows = measurements.map((each) => [
@@ -139,11 +151,21 @@ function table(measurements: readonly Measurement[]): string[] {
     ...[each.clock, each.p50, each.p90, each.p99, each.p999, each.max].map(formatDuration),
     String(each.count),
     formatQuantity(each.perSecond ?? 1e9 / each.p50, 'count'),
-    each.cacheLine === undefined ? '-' : formatDuration(each.cacheLine),
+    ...(hasBytes ? [bandwidth(each)] : []),
+    formatKnown(each.cacheLine),
     formatRatio(each.timesCacheLine),
+    formatKnown(each.transport),
     formatRatio(each.timesTransport),
   ]);
   return formatTable(header, rows);
+}
+
+function bandwidth({ bytesPerSecond }: Measurement): string {
+  return bytesPerSecond === undefined ? '-' : formatQuantity(bytesPerSecond, 'bytes-per-second');
+}
+
+function formatKnown(nanoseconds: number | undefined): string {
+  return nanoseconds === undefined ? '-' : formatDuration(nanoseconds);
 }
 
 function formatRatio(ratio: number | undefined): string {

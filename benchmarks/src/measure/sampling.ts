@@ -86,6 +86,26 @@ export async function sampleAsync(
   return samples;
 }
 
+/** The same as {@link sampleAfterPauses} for an asynchronous `body`. */
+export async function sampleAsyncAfterPauses(
+  body: () => Promise<unknown>,
+  pauseMilliseconds: number,
+  { count, warmUp, onProgress }: SamplingOptions,
+): Promise<Float64Array> {
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  for (let i = 0; i < warmUp; i++) await body();
+  const samples = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    Atomics.wait(never, 0, 0, pauseMilliseconds);
+    const before = hrtime();
+    await body();
+    const [seconds, nanoseconds] = hrtime(before);
+    samples[i] = seconds * NANOSECONDS + nanoseconds;
+    if (i % 100 === 0) onProgress?.(i);
+  }
+  return samples;
+}
+
 /** Looks at the clock in one batch, and batches. */
 const LOOKS = 500;
 const BATCHES = 401;

@@ -10,6 +10,7 @@ import { programOf, readyLineOf, stopProcess } from './server-process.ts';
 
 const NODE_NAME = 'benchmark-node';
 const PROGRAM = programOf('@rfaas/executor-manager', 'rfaas-executor-manager');
+const KEY_FILE = 'node.key';
 
 /** How the node is set up. */
 export interface LocalNodeOptions {
@@ -49,7 +50,7 @@ export class LocalNode implements AsyncDisposable {
   static async start({ processors, transport = 'shm://0', executor }: LocalNodeOptions): Promise<LocalNode> {
     const directory = await mkdtemp(join(tmpdir(), 'rfaas-benchmark-'));
     const nodeKey = deriveNodeKey(generateKey(), NODE_NAME);
-    const keyFile = join(directory, 'node.key');
+    const keyFile = join(directory, KEY_FILE);
     await writeFile(keyFile, Buffer.from(nodeKey).toString('hex'), { mode: 0o600 });
     const configuration = {
       config: {
@@ -76,6 +77,11 @@ export class LocalNode implements AsyncDisposable {
       await rm(directory, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  /** Where the node's key is, for other processes that are to sign their own leases. */
+  get keyFile(): string {
+    return join(this.#directory, KEY_FILE);
   }
 
   /** A client that signs its own leases. */

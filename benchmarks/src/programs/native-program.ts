@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Measurement } from '../measure/report.ts';
+import { formatQuantity } from '../plots/units.ts';
+import type { NativeTransport } from './native-transport.ts';
 
 const run = promisify(execFile);
 
@@ -20,8 +22,12 @@ export function nativeFile(name: string): string {
 export async function runNativeProgram(
   program: string,
   parameters: readonly (string | number)[],
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<Measurement> {
-  const { stdout } = await run(nativeFile(program), parameters.map(String), { timeout: 120_000 });
+  const { stdout } = await run(nativeFile(program), parameters.map(String), {
+    timeout: 120_000,
+    env: { ...process.env, ...environment },
+  });
   return JSON.parse(stdout) as Measurement;
 }
 
@@ -33,41 +39,46 @@ export async function measureCacheLine(
   return runNativeProgram('cache_line', [...processors, count]);
 }
 
-/** The raw round trip of the shm transport in C. */
+/** What is measured of a transport in C. */
+export interface InC {
+  readonly processors: readonly [number, number];
+  readonly bytes: number;
+  readonly count: number;
+}
+
+/** The raw round trip of a transport in C: a write with immediate there and one back. */
 export async function measureTransport(
-  processors: readonly [number, number],
-  bytes: number,
-  count: number,
+  { library, environment }: NativeTransport,
+  { processors, bytes, count }: InC,
 ): Promise<Measurement> {
-  const measured = await runNativeProgram('transport_latency', [
-    nativeFile('librdmalib_shm.so'),
-    ...processors,
+  const parameters = [library, ...processors, bytes, count];
+  const measured = await runNativeProgram('transport_latency', parameters, environment);
+  return {
+    ...measured,
+    name: `transport, C, ${formatQuantity(bytes, 'bytes')}`,
     bytes,
-    count,
-  ]);
-  return { ...measured, name: `transport, C, ${bytes} B` };
+    series: 'transport, C',
+  };
 }
 
 /** A whole hot invocation in C: both loops, no SDK. The input is copied; `mapped`: the output is not. */
 export async function measureLoops(
-  processors: readonly [number, number],
-  bytes: number,
-  count: number,
+  { library, environment }: NativeTransport,
+  { processors, bytes, count }: InC,
   output: 'mapped' | 'unmapped',
 ): Promise<Measurement> {
-  const parameters = [nativeFile('librdmalib_shm.so'), ...processors, bytes, count];
-  const measured = await runNativeProgram(
-    'invocation_latency',
-    output === 'mapped' ? [...parameters, 'mapped'] : parameters,
-  );
-  return { ...measured, name: `both loops, C, ${bytes} B, ${output}` };
+  const parameters = [library, ...processors, bytes, count, ...(output === 'mapped' ? ['mapped'] : [])];
+  const measured = await runNativeProgram('invocation_latency', parameters, environment);
+  return { ...measured, name: `both loops, C, ${formatQuantity(bytes, 'bytes')}, ${output}`, bytes };
 }
 
 /** One memcpy. */
 export async function measureCopy(processor: number, bytes: number, count: number): Promise<Measurement> {
   return {
     ...(await runNativeProgram('memory_copy', [processor, bytes, count])),
-    name: `memcpy, ${bytes} B`,
+    name: `memcpy, ${formatQuantity(bytes, 'bytes')}`,
+    bytes,
+    series: 'memcpy',
   };
 }
 
