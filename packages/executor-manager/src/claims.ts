@@ -1,10 +1,14 @@
 import { RfaasError } from '@rfaas/core';
+import { chooseProcessors } from './topology/choose-processors.ts';
+import type { ProcessorTopology } from './topology/processor-topology.ts';
 
 /** What a node leases out. */
 export interface NodeCapacity {
   /** Processor numbers, one for each core; a number that is there twice is shared on purpose. */
   readonly cpus: readonly number[];
   readonly memoryMiB: number;
+  /** Which processors share a core, and where they are. */
+  readonly topology: ProcessorTopology;
 }
 
 /** What an allocation asks for, and the lease that it counts against. */
@@ -56,7 +60,7 @@ export class Claims {
     if (error !== undefined) {
       return { ok: false, error };
     }
-    const cpus = this.#free.splice(0, request.cores);
+    const cpus = this.#take(request.cores);
     const { leaseId } = request.lease;
     this.#claims.set(request.allocationId, { leaseId, cpus, memoryMiB: request.memoryMiB });
     return { ok: true, cpus };
@@ -80,6 +84,16 @@ export class Claims {
     this.#claims.delete(allocationId);
     this.#giveBack(claim.cpus);
     return true;
+  }
+
+  #take(count: number): readonly number[] {
+    const { topology } = this.#capacity;
+    const held = [...this.#claims.values()].flatMap(({ cpus }) => cpus);
+    const chosen = chooseProcessors(count, { free: this.#free, held, topology });
+    for (const cpu of chosen) {
+      this.#free.splice(this.#free.indexOf(cpu), 1);
+    }
+    return chosen;
   }
 
   #giveBack(cpus: readonly number[]): void {

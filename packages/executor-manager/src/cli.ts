@@ -10,15 +10,19 @@ import {
   runMain,
   runProgram,
 } from '@rfaas/core';
-import type { MainContext } from '@rfaas/core';
+import type { Logger, MainContext } from '@rfaas/core';
 import { z } from 'zod';
+import type { NodeCapacity } from './claims.ts';
 import { ExecutorManager } from './executor-manager.ts';
 import { loadHttpAccess } from './http-access.ts';
 import { ProcessorAffinity } from './launchers/processor-affinity.ts';
 import { hostMemoryMiB, nodeCapacity } from './node-resources.ts';
 import { MetricsServer } from './metrics/metrics-server.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
-import { loadNodeKey, readSettings } from './settings.ts';
+import { loadNodeKey, readSettings, type Settings } from './settings.ts';
+import { sharedCores } from './topology/choose-processors.ts';
+import { processorQuota } from './topology/processor-quota.ts';
+import { readTopology } from './topology/processor-topology.ts';
 
 const programName = 'rfaas-executor-manager';
 
@@ -93,7 +97,7 @@ async function run(options: Options, { env, signal, print }: MainContext): Promi
     logger: logger.child({ component: 'http' }),
   });
   const affinity = new ProcessorAffinity();
-  const capacity = nodeCapacity(settings, affinity.processors(), hostMemoryMiB());
+  const capacity = capacityOf(settings, affinity, logger);
   await using manager = await ExecutorManager.start({
     listenUrl: settings.transport,
     nodeName: settings.nodeName,
@@ -127,6 +131,16 @@ async function run(options: Options, { env, signal, print }: MainContext): Promi
   await Promise.race([aborted(signal), manager.failed]);
   logger.info('stopping: whatever runs may finish first', { graceMs: settings.drainGraceMs });
   await manager.drain(settings.drainGraceMs);
+}
+
+function capacityOf(settings: Settings, affinity: ProcessorAffinity, logger: Logger): NodeCapacity {
+  const available = affinity.processors();
+  const host = { available, topology: readTopology(available), quota: processorQuota() };
+  const capacity = nodeCapacity(settings, host, hostMemoryMiB());
+  for (const processors of sharedCores(capacity.cpus, capacity.topology)) {
+    logger.warn('threads that spin will share a core, as "cores" asks for', { processors });
+  }
+  return capacity;
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

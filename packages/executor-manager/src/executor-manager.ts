@@ -20,8 +20,8 @@ import { ProcessLauncher } from './launchers/process-launcher.ts';
 import type { ProcessorAffinity } from './launchers/processor-affinity.ts';
 import { LogBills } from './log-bills.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
-import { oversubscribed } from './node-resources.ts';
 import { ResourceManagerLink } from './resource-manager-link.ts';
+import { oversubscribed } from './topology/choose-processors.ts';
 
 /** How often running allocations are reported. */
 const reportIntervalMs = 1000;
@@ -217,10 +217,14 @@ export class ExecutorManager implements AsyncDisposable {
   #openTable(domain: ProtectionDomain, bills: BillCollector): AllocationTable {
     const { executor, peerTimeoutMs, affinity, environment, logger, logLevel, oversubscription } =
       this.#options;
-    const { cpus, memoryMiB } = this.#options.capacity;
+    const { cpus, topology } = this.#options.capacity;
+    const available = affinity.processors();
     return new AllocationTable({
-      capacity: { cpus: oversubscribed(cpus, oversubscription), memoryMiB },
-      backgroundCpus: affinity.processors(),
+      capacity: {
+        ...this.#options.capacity,
+        cpus: oversubscribed(cpus, oversubscription, { available, topology }),
+      },
+      backgroundCpus: available,
       executor,
       managerUrl: this.#ownUrl,
       peerTimeoutMs,

@@ -43,7 +43,7 @@ afterEach(async () => {
 
 function newTable(domain: ProtectionDomain): AllocationTable {
   return new AllocationTable({
-    capacity: { cpus: [4, 5, 6, 7], memoryMiB: 1000 },
+    capacity: { cpus: [4, 5, 6, 7], memoryMiB: 1000, topology: new Map() },
     backgroundCpus: [0, 1],
     executor: {
       sandbox: 'process',

@@ -20,7 +20,7 @@ function outcome(claims: Claims, claim: ClaimRequest): string {
 
 describe('a node', () => {
   test('gives out its lowest free processors, and takes them back', () => {
-    const claims = new Claims({ cpus: [7, 2, 3, 5], memoryMiB: 100 });
+    const claims = new Claims({ cpus: [7, 2, 3, 5], memoryMiB: 100, topology: new Map() });
     expect(outcome(claims, request('a', 2))).toBe('2,3');
     expect(outcome(claims, request('b', 1))).toBe('5');
     expect(claims.freeCores).toBe(1);
@@ -30,7 +30,7 @@ describe('a node', () => {
   });
 
   test('refuses more than it has, and says what is there', () => {
-    const claims = new Claims({ cpus: [0, 1], memoryMiB: 100 });
+    const claims = new Claims({ cpus: [0, 1], memoryMiB: 100, topology: new Map() });
     expect(outcome(claims, request('a', 3))).toBe(
       'RFAAS_ERR_NO_CAPACITY: cannot allocate 3 cores: this node has 2, of which 0 are allocated',
     );
@@ -44,13 +44,13 @@ describe('a node', () => {
   });
 
   test.each([0, -1, 1.5, Number.NaN, 2 ** 60])('refuses %p cores', (cores) => {
-    const claims = new Claims({ cpus: [0, 1], memoryMiB: 100 });
+    const claims = new Claims({ cpus: [0, 1], memoryMiB: 100, topology: new Map() });
     expect(outcome(claims, request('a', cores))).toMatch(/RFAAS_ERR_(USAGE|NO_CAPACITY): cannot allocate/);
     expect(claims.freeCores).toBe(2);
   });
 
   test('may share a processor on purpose', () => {
-    const claims = new Claims({ cpus: [0, 0, 1, 1], memoryMiB: 100 });
+    const claims = new Claims({ cpus: [0, 0, 1, 1], memoryMiB: 100, topology: new Map() });
     expect(outcome(claims, request('a', 3))).toBe('0,0,1');
     claims.release('a');
     expect(claims.freeCores).toBe(4);
@@ -59,7 +59,7 @@ describe('a node', () => {
 
 describe('a lease', () => {
   test('is counted, however often its token is presented', () => {
-    const claims = new Claims({ cpus: [0, 1, 2, 3], memoryMiB: 100 });
+    const claims = new Claims({ cpus: [0, 1, 2, 3], memoryMiB: 100, topology: new Map() });
     const lease = { leaseId: 'small', cores: 2, memoryMiB: 30 };
     expect(outcome(claims, request('a', 1, { lease, memoryMiB: 20 }))).toBe('0');
     expect(outcome(claims, request('b', 2, { lease }))).toBe(
@@ -74,14 +74,14 @@ describe('a lease', () => {
   });
 
   test('does not touch what others hold', () => {
-    const claims = new Claims({ cpus: [0, 1], memoryMiB: 100 });
+    const claims = new Claims({ cpus: [0, 1], memoryMiB: 100, topology: new Map() });
     claims.claim(request('a', 1, { lease: { leaseId: 'one', cores: 1, memoryMiB: 0 } }));
     expect(outcome(claims, request('b', 1, { lease: { leaseId: 'two', cores: 1, memoryMiB: 0 } }))).toBe('1');
   });
 });
 
 test('what nobody holds cannot be released, and nothing is released twice', () => {
-  const claims = new Claims({ cpus: [0], memoryMiB: 1 });
+  const claims = new Claims({ cpus: [0], memoryMiB: 1, topology: new Map() });
   claims.claim(request('a', 1));
   expect(claims.release('b')).toBe(false);
   expect(claims.release('a')).toBe(true);
@@ -123,7 +123,11 @@ class Model {
 
 test.each([1, 2, 3, 4, 5])('random claims and releases agree with a model (seed %d)', (seed) => {
   const random = randomFrom(seed);
-  const capacity = { cpus: Array.from({ length: 16 }, (_, cpu) => cpu), memoryMiB: 1000 };
+  const capacity = {
+    cpus: Array.from({ length: 16 }, (_, cpu) => cpu),
+    memoryMiB: 1000,
+    topology: new Map(),
+  };
   const leases = Array.from({ length: 5 }, (_, index) => ({
     leaseId: `lease ${index}`,
     cores: 1 + random(10),

@@ -37,7 +37,7 @@ const settings = z.strictObject({
     .union([coreCount, z.array(z.int().min(0).max(65_535)).min(1)])
     .optional()
     .describe(
-      'How many cores to lease out, or the numbers of the processors; default: all that this process may use',
+      'How many cores to lease out, or the numbers of the processors; default: one processor of each core that this process may use',
     ),
   memory: mebibytes.optional().describe("Memory to lease out in MiB; default: the host's"),
   gpus: z.int().min(0).default(0),
@@ -62,7 +62,9 @@ const settings = z.strictObject({
     .min(1)
     .max(100)
     .default(1)
-    .describe('Cores to lease out for each core that there is'),
+    .describe(
+      'Cores to lease out for each core that there is: first their other hardware threads, then cores again',
+    ),
   drain_grace_ms: z
     .int()
     .min(0)
