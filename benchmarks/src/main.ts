@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { benchmarkConfig, createProgram, readConfig, RfaasError, runMain, runProgram } from '@rfaas/core';
 import { InvalidArgumentError } from 'commander';
 import { references, type Benchmark, type BenchmarkSetting } from './benchmarks/benchmark.ts';
+import { allocations } from './benchmarks/allocations.ts';
 import { cacheLine } from './benchmarks/cache-line.ts';
 import { cold } from './benchmarks/cold.ts';
 import { endless } from './benchmarks/endless.ts';
@@ -37,6 +38,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   peers,
   endless,
   idle,
+  allocations,
   rdma,
   libfabric,
   placement,

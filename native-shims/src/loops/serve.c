@@ -26,8 +26,9 @@ static struct rfaas_header read_header(const struct rfaas_serve_context *context
   return header;
 }
 
-/* The receive that the request used. */
+/* The receive that the last request used. */
 static int repost_receive(struct serve_state *state) {
+  state->owed_receives = 0;
   int result = state->table->post_receive(state->endpoint, NULL, 0, 0, 0, 1);
   return result == -ENOTCONN ? RFAAS_SERVE_DISCONNECTED : result;
 }
@@ -109,8 +110,13 @@ static int run_request(struct serve_state *state, const struct shim_completion *
 static int handle(struct serve_state *state, const struct shim_completion *completion) {
   if (__builtin_expect(completion->opcode == SHIM_RECEIVE_WRITE_IMMEDIATE && completion->status == SHIM_SUCCESS, 1)) {
     state->context->invocations++;
+    state->owed_receives = 1;
     int result = run_request(state, completion);
-    /* After the reply, off its path: of slots + 1 receives one may be missing for that long. */
+    /* After the reply, off its path: of slots + 1 receives one may be missing for that long. That of a JavaScript
+     * function is posted with the next call, after the replies. */
+    if (result == RFAAS_SERVE_REQUEST) {
+      return result;
+    }
     int reposted = repost_receive(state);
     return result != 0 ? result : reposted;
   }
@@ -125,6 +131,18 @@ static int handle(struct serve_state *state, const struct shim_completion *compl
   }
   state->context->failure = completion->status;
   return RFAAS_SERVE_FAILED;
+}
+
+/* Of several requests all lines travel at the same time, not each when its turn comes. */
+static void prefetch_pending(const struct serve_state *state) {
+  const struct rfaas_serve_context *context = state->context;
+  for (uint32_t i = 1; i < state->pending_count; i++) {
+    uint32_t slot = state->pending[i].immediate >> 16 & context->slot_mask;
+    const uint8_t *request = pointer(context->input_address + slot * context->slot_stride);
+    __builtin_prefetch(request, 0);
+    __builtin_prefetch(request + 2 * RFAAS_HEADER_BYTES, 0);
+    __builtin_prefetch(pointer(state->slots[slot].output), 1);
+  }
 }
 
 static int handle_pending(struct serve_state *state) {
@@ -223,6 +241,7 @@ static int serve(struct serve_state *state) {
     }
     if (state->pending_count > 0) {
       asleep = 0;
+      prefetch_pending(state);
       result = handle_pending(state);
       idle_since = state->mark;
       state->last_work = state->mark;
@@ -275,6 +294,10 @@ int rfaas_serve(uint32_t index) {
   /* Replies first: their clients are waiting. */
   uint32_t given = context->reply_count;
   int result = post_given_replies(state);
+  if (state->owed_receives > 0) {
+    int reposted = repost_receive(state);
+    result = result != 0 ? result : reposted;
+  }
   state->mark = rfaas_ticks();
   if (state->handed_over != 0) {
     state->execution_ticks += state->mark - state->handed_over;

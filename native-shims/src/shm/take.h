@@ -25,6 +25,10 @@ static inline uint32_t shm_endpoint_take(struct shim_endpoint *endpoint, struct 
   uint32_t immediate;
   while (taken < capacity && shm_consumer_take(&endpoint->consumer, &body, &immediate)) {
     struct shim_completion *completion = &completions[taken];
+    /* Where there are several, the lines of the next ones travel at the same time. A line that is not written yet is
+     * not asked for while there is one at a time: taking it from the producer would cost more. */
+    if (taken > 0)
+      shm_consumer_prefetch(&endpoint->consumer);
     if (__builtin_expect(((uint32_t)body & ~solicited) == expected && endpoint->receive_outstanding > 0, 1)) {
       *completion = (struct shim_completion){
           .endpoint_id = endpoint->id,

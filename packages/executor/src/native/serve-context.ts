@@ -7,6 +7,12 @@ import type { ServeContextField } from './serve-context-layout.ts';
 const contextKindServe = 2;
 const wordRange = 2 ** 32;
 
+/** Memory of closed contexts that nobody looks at any more, given back once its view was collected. */
+export type ContextCollector = FinalizationRegistry<{
+  readonly address: number;
+  readonly byteLength: number;
+}>;
+
 /**
  * The memory through which a worker thread and the native `serve` loop talk. One for each connection to a client; only
  * the thread that opened it uses it.
@@ -18,12 +24,20 @@ export class ServeContext implements Disposable {
   readonly index: number;
   /** `rfaas_serve`: `enum rfaas_serve_result`, or a negative errno. */
   readonly serve: (context: number) => number;
+  /** Where the memory is. */
+  readonly address: number;
   readonly #library: NativeLibrary;
   readonly #close: NativeFunction;
+  readonly #collector: ContextCollector | undefined;
   #open = true;
 
-  /** Throws RfaasError `RFAAS_ERR_VERSION` where the native loops were built from other sources. */
-  constructor() {
+  /**
+   * With a collector, which must live longer, the memory of a closed context goes back; without one it stays as long as the
+   * process.
+   *
+   * Throws RfaasError `RFAAS_ERR_VERSION` where the native loops were built from other sources.
+   */
+  constructor(collector?: ContextCollector) {
     const library = loadNativeLibrary(findNativeLibrary('librfaas_loops.so'));
     checkLayout(library);
     const address = new BigUint64Array(1);
@@ -39,7 +53,16 @@ export class ServeContext implements Disposable {
     this.serve = library.function('rfaas_serve', 'int', ['uint32_t']);
     this.#library = library;
     this.#close = library.function('rfaas_context_close', 'int', ['uint32_t']);
-    this.words = new Uint32Array(library.view(Number(address[0]), Number(bytes[0])));
+    this.address = Number(address[0]);
+    this.words = new Uint32Array(library.view(this.address, Number(bytes[0])));
+    this.#collector = collector;
+  }
+
+  /** One for all contexts of a thread. */
+  static collector(): ContextCollector {
+    const library = loadNativeLibrary(findNativeLibrary('librfaas_loops.so'));
+    const unmap = library.function('rfaas_context_unmap', 'int', ['uintptr_t', 'uint32_t']);
+    return new FinalizationRegistry(({ address, byteLength }) => unmap(address, byteLength));
   }
 
   /** Stores a 64-bit field, or one element of an array of them. */
@@ -60,11 +83,13 @@ export class ServeContext implements Disposable {
     return new Uint8Array(this.#library.view(address, byteLength));
   }
 
-  /** Native code forgets the context. Its memory lives as long as the process. Idempotent. */
+  /** Native code forgets the context; its memory lives as long as somebody has its view. Idempotent. */
   close(): void {
     if (this.#open) {
       this.#open = false;
       this.#close(this.index);
+      const { buffer, byteLength } = this.words;
+      this.#collector?.register(buffer, { address: this.address, byteLength });
     }
   }
 

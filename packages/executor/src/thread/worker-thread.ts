@@ -47,6 +47,7 @@ export class WorkerThread {
   readonly #post: (message: ThreadMessage) => void;
   readonly #routes: Routes;
   readonly #accounting: AccountingConnection | undefined;
+  readonly #contexts = ServeContext.collector();
   #ahead: Place | undefined;
   #usage: UsageReporter | undefined;
 
@@ -60,7 +61,7 @@ export class WorkerThread {
     this.#post = post;
     this.#routes = routes;
     this.#accounting = accounting;
-    const context = new ServeContext();
+    const context = new ServeContext(this.#contexts);
     this.#ahead = { context, memory: openThreadMemory(routes.manager.domain, context, preparation) };
   }
 
@@ -117,7 +118,7 @@ export class WorkerThread {
     }
     ahead?.context.close();
     ahead?.memory.close();
-    const context = new ServeContext();
+    const context = new ServeContext(this.#contexts);
     return { context, memory: openThreadMemory(domain, context, assignment) };
   }
 
