@@ -2,6 +2,7 @@ import type { Measurement } from '../measure/report.ts';
 import { sample, sampleAsync } from '../measure/sampling.ts';
 import { grpc } from '../peers/grpc.ts';
 import { http } from '../peers/http.ts';
+import { packageVersion, programVersion } from '../peers/installed-versions.ts';
 import { nats } from '../peers/nats.ts';
 import type { Peer } from '../peers/peer.ts';
 import { piscina } from '../peers/piscina.ts';
@@ -61,8 +62,11 @@ export const peers: Benchmark = {
     return {
       settings: {
         processors: `client on ${processors[0]}, server on ${processors[1]}`,
-        ...Object.fromEntries(PEERS.map(({ name, settings }) => [name, settings])),
-        libfabric: 'in C, fi_writedata there and back, both sides spinning',
+        ...Object.fromEntries(
+          PEERS.map(({ name, settings, packages }) => [name, withVersions(settings, packages)]),
+        ),
+        libfabric: `${programVersion('fi_info')}, in C, fi_writedata there and back, both sides spinning`,
+        'nats-server': programVersion('nats-server'),
         ...(missing.length === 0 ? {} : { 'not measured': missing.join('; ') }),
       },
       measurements,
@@ -73,6 +77,10 @@ export const peers: Benchmark = {
     };
   },
 };
+
+function withVersions(settings: string, packages: readonly string[]): string {
+  return `${settings} (${packages.map((name) => `${name} ${packageVersion(name)}`).join(', ')})`;
+}
 
 interface Way {
   readonly name: string;

@@ -7,6 +7,7 @@ import { ServerProcess } from './server-process.ts';
 export const grpc: Peer = {
   name: 'gRPC',
   settings: '@grpc/grpc-js, unary, one channel, no TLS, bytes without protocol buffers',
+  packages: ['@grpc/grpc-js'],
   async connect(processor): Promise<PeerConnection> {
     const server = await ServerProcess.start('grpc-server.js', processor);
     const client = new Client(server.address, credentials.createInsecure(), {

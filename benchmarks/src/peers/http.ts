@@ -6,6 +6,7 @@ import { ServerProcess } from './server-process.ts';
 export const http: Peer = {
   name: 'HTTP',
   settings: 'undici Client (one kept-alive connection) to fastify, POST of an octet stream',
+  packages: ['undici', 'fastify'],
   async connect(processor): Promise<PeerConnection> {
     const server = await ServerProcess.start('http-server.js', processor);
     const client = new Client(server.address, { pipelining: 1 });

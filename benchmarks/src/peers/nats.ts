@@ -7,6 +7,7 @@ export const nats: Peer = {
   name: 'NATS',
   settings:
     '@nats-io/transport-node, request/reply through nats-server on loopback, one inbox for all requests',
+  packages: ['@nats-io/transport-node'],
   async connect(processor): Promise<PeerConnection> {
     const server = await ServerProcess.start('nats-server.js', processor);
     const connection = await connect({ servers: server.address });

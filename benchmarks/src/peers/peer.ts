@@ -9,6 +9,8 @@ export interface Peer {
   readonly name: string;
   /** The library and how it is set up, for the report. */
   readonly settings: string;
+  /** The npm packages that it is made of. */
+  readonly packages: readonly string[];
   /** Starts its server on `processor` and connects. Throws Error where something that it needs is not installed. */
   connect(processor: number): Promise<PeerConnection>;
 }

@@ -6,6 +6,7 @@ import type { Peer, PeerConnection } from './peer.ts';
 export const piscina: Peer = {
   name: 'piscina',
   settings: 'one worker thread of this process, synchronous Atomics between tasks; payloads are cloned',
+  packages: ['piscina'],
   async connect(): Promise<PeerConnection> {
     const pool = new Piscina({
       filename: join(import.meta.dirname, 'piscina-worker.js'),

@@ -9,6 +9,7 @@ import { ServerProcess } from './server-process.ts';
 export const zeromq: Peer = {
   name: 'ZeroMQ',
   settings: 'zeromq.js, REQ to REP over ipc://',
+  packages: ['zeromq'],
   async connect(processor): Promise<PeerConnection> {
     const directory = await mkdtemp(join(tmpdir(), 'rfaas-zeromq-'));
     try {
