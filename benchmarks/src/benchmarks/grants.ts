@@ -87,6 +87,7 @@ class GrantingCluster {
       clientGraceMs: 0,
       nodeTimeoutMs: HOUR_MS,
       maxQueued: 0,
+      queuePatienceMs: 60_000,
       defaultLimits: {},
       rows,
       events: {

@@ -46,6 +46,7 @@ export class SimulatedCluster {
       clientGraceMs: 0,
       nodeTimeoutMs: 60_000,
       maxQueued: 100_000,
+      queuePatienceMs: 60_000,
       defaultLimits: tenantShare === 0 ? {} : { cores: Math.floor(tenantShare * totalCores(nodes)) },
       rows: forgetfulRows,
       events: {

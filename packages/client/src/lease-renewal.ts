@@ -8,7 +8,7 @@ const LONGEST_WAIT_MS = 2 ** 31 - 1;
 /** What a renewal works with. */
 export interface LeaseRenewalParts {
   readonly isInUse: () => boolean;
-  /** Renews; resolves to the new expiry in milliseconds since 1970. */
+  /** Renews; resolves to the new end, as `performance.now` tells time. */
   readonly renew: () => Promise<number>;
 }
 
@@ -22,10 +22,10 @@ export class LeaseRenewal {
   #failure: string | undefined;
   #isStopped = false;
 
-  /** `expiry` is in milliseconds since 1970. */
-  constructor(expiry: number, parts: LeaseRenewalParts) {
+  /** `end` is when the lease ends, as `performance.now` tells time: the host's clock may be set. */
+  constructor(end: number, parts: LeaseRenewalParts) {
     this.#parts = parts;
-    this.#schedule(expiry);
+    this.#schedule(end);
   }
 
   /** Why the last attempt failed. */
@@ -38,16 +38,16 @@ export class LeaseRenewal {
     clearTimeout(this.#timer);
   }
 
-  #schedule(expiry: number): void {
-    const left = expiry - Date.now();
+  #schedule(end: number): void {
+    const left = end - performance.now();
     if (!this.#isStopped && left > LATEST_MS) {
-      this.#timer = setTimeout(() => void this.#attempt(expiry), Math.min(left / 2, LONGEST_WAIT_MS));
+      this.#timer = setTimeout(() => void this.#attempt(end), Math.min(left / 2, LONGEST_WAIT_MS));
       this.#timer.unref();
     }
   }
 
-  async #attempt(expiry: number): Promise<void> {
-    let next = expiry;
+  async #attempt(end: number): Promise<void> {
+    let next = end;
     if (this.#parts.isInUse()) {
       try {
         next = await this.#parts.renew();

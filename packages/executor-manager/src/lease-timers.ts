@@ -10,12 +10,16 @@ export interface LeaseTimerEvents {
 }
 
 interface Timers {
-  readonly expiry: number;
+  /** When the lease expires, as `performance.now` tells time. */
+  readonly end: number;
   warning: NodeJS.Timeout | undefined;
-  end: NodeJS.Timeout | undefined;
+  expiry: NodeJS.Timeout | undefined;
 }
 
-/** Watches the expiry of leases that have allocations. */
+/**
+ * Watches the expiry of leases that have allocations. What is left of a lease is counted once, when it is shown: a host
+ * whose clock is set later ends leases neither earlier nor later for that.
+ */
 export class LeaseTimers {
   readonly #events: LeaseTimerEvents;
   readonly #now: () => number;
@@ -29,21 +33,23 @@ export class LeaseTimers {
 
   /** Watches a lease; a renewed one by its new expiry. */
   watch(leaseId: string, expiry: number): void {
+    const now = performance.now();
+    const end = now + expiry - this.#now();
     const existing = this.#timers.get(leaseId);
-    if (existing !== undefined && existing.expiry >= expiry) {
+    if (existing !== undefined && existing.end >= end) {
       return;
     }
     this.forget(leaseId);
-    const timers: Timers = { expiry, warning: undefined, end: undefined };
+    const timers: Timers = { end, warning: undefined, expiry: undefined };
     this.#timers.set(leaseId, timers);
     this.#at(
-      warningTime(this.#now(), expiry),
+      warningTime(now, end),
       (timer) => (timers.warning = timer),
-      () => this.#events.warn(leaseId, expiry),
+      () => this.#events.warn(leaseId, Math.round(this.#now() + end - performance.now())),
     );
     this.#at(
-      expiry,
-      (timer) => (timers.end = timer),
+      end,
+      (timer) => (timers.expiry = timer),
       () => {
         this.#timers.delete(leaseId);
         this.#events.expire(leaseId);
@@ -55,7 +61,7 @@ export class LeaseTimers {
   forget(leaseId: string): void {
     const timers = this.#timers.get(leaseId);
     clearTimeout(timers?.warning);
-    clearTimeout(timers?.end);
+    clearTimeout(timers?.expiry);
     this.#timers.delete(leaseId);
   }
 
@@ -67,7 +73,7 @@ export class LeaseTimers {
   }
 
   #at(time: number, keep: (timer: NodeJS.Timeout) => void, action: () => void): void {
-    const left = time - this.#now();
+    const left = time - performance.now();
     if (left > longestDelayMs) {
       keep(setTimeout(() => this.#at(time, keep, action), longestDelayMs));
     } else {

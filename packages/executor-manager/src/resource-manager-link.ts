@@ -84,7 +84,7 @@ export class ResourceManagerLink implements BillCollector {
   }
 
   nodeLeaves(graceMs: number): void {
-    this.#leaving = Date.now() + graceMs;
+    this.#leaving = performance.now() + graceMs;
     if (this.#channel !== undefined) {
       void this.#post(this.#channel, { kind: 'node-drain', graceMs });
     }
@@ -156,7 +156,10 @@ export class ResourceManagerLink implements BillCollector {
       this.#channel = channel;
       this.#resolveRegistered();
       if (this.#leaving !== undefined) {
-        void this.#post(channel, { kind: 'node-drain', graceMs: Math.max(0, this.#leaving - Date.now()) });
+        void this.#post(channel, {
+          kind: 'node-drain',
+          graceMs: Math.max(0, this.#leaving - performance.now()),
+        });
       }
       void this.#deliver();
       try {

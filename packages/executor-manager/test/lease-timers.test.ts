@@ -48,6 +48,21 @@ test('an earlier token of the same lease changes nothing', () => {
   expect(events).toEqual([]);
 });
 
+test.each([3_600_000, -3_600_000])(
+  'a clock that is set by %d ms changes no end, and renewals count as before',
+  (jump) => {
+    timers.watch('a', 1_000_000 + 10_000);
+    timers.watch('b', 1_000_000 + 10_000);
+    jest.setSystemTime(Date.now() + jump);
+    jest.advanceTimersByTime(5_000);
+    timers.watch('a', Date.now() + 10_000);
+    jest.advanceTimersByTime(5_000);
+    expect(events.filter((event) => event.startsWith('expire'))).toEqual(['expire b']);
+    jest.advanceTimersByTime(5_000);
+    expect(events.filter((event) => event.startsWith('expire'))).toEqual(['expire b', 'expire a']);
+  },
+);
+
 test('a lease that is forgotten is left alone', () => {
   timers.watch('a', 1_000_000 + 10_000);
   timers.forget('a');

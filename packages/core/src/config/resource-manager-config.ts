@@ -73,6 +73,11 @@ const settings = z.strictObject({
     .default(10_000)
     .describe('How long the leases of a client go on whose connection is gone'),
   max_queued: z.int().min(0).default(10_000).describe('Requests that may wait for resources at once'),
+  queue_patience_ms: z
+    .int()
+    .min(0)
+    .default(60_000)
+    .describe('A request that has waited for this long is passed by no other'),
   store: z
     .enum(['file', 'memory'])
     .default('file')
@@ -125,6 +130,7 @@ export const resourceManagerConfig = resourceManagerFile.transform(({ config }) 
   peerTimeoutMs: config.peer_timeout_ms,
   clientGraceMs: config.client_grace_ms,
   maxQueued: config.max_queued,
+  queuePatienceMs: config.queue_patience_ms,
   store: config.store,
   stateFile: config.state_file,
   placement: { policy: placementPolicy(config.placement), seed: config.placement.seed },

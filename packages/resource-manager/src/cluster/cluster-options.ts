@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly nodeTimeoutMs: number;
   /** Requests that may wait at once. */
   readonly maxQueued: number;
+  /** After waiting this long the first request of a tenant is passed by nobody. */
+  readonly queuePatienceMs: number;
   /** Of tenants that have none of their own. */
   readonly defaultLimits: TenantLimits;
   readonly rows: RowSink;

@@ -86,7 +86,9 @@ export class Cluster {
     const endings = reconcile(node, held, this.#leases);
     this.#drainedIfEmpty(node.name);
     this.#settle();
-    return { node: this.#nodes.registry.require(node.name), endings };
+    const registered = this.#nodes.registry.require(node.name);
+    const graceMs = Math.max(0, (registered.drainDeadline ?? 0) - this.#options.clock());
+    return { node: registered, endings, graceMs };
   }
 
   /** The connection of a node is gone: it is suspect until it comes back or too much time has passed. */

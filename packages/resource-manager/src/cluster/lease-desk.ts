@@ -11,9 +11,6 @@ import type { QueuedLease } from './queued-lease.ts';
 import { LeaseQueue, type AttemptResult, type WaitingRequest } from './tenants/lease-queue.ts';
 import type { QuotaClaim, TenantQuotas } from './tenants/tenant-quotas.ts';
 
-/** After waiting this long the first request of a tenant is passed by nobody. */
-const patienceMs = 60_000;
-
 /** What a desk works with. */
 export interface LeaseDeskParts {
   readonly options: ClusterOptions;
@@ -34,13 +31,15 @@ export type RequestOutcome =
 
 /** Grants leases and keeps those waiting that do not fit yet, within the limits of tenants. */
 export class LeaseDesk {
-  readonly queue = new LeaseQueue<QueuedLease>({ patienceMs });
+  readonly queue: LeaseQueue<QueuedLease>;
   readonly #parts: LeaseDeskParts;
   readonly #waiters = new Map<string, QueueWaiter>();
   /** Where a request stood when its waiter was told last. */
   readonly #positions = new Map<string, number>();
+
   constructor(parts: LeaseDeskParts) {
     this.#parts = parts;
+    this.queue = new LeaseQueue({ patienceMs: parts.options.queuePatienceMs });
   }
 
   /** A request that waited when the process started. */

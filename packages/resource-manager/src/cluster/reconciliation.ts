@@ -13,6 +13,8 @@ export interface LeaseEnding {
 export interface RegistrationOutcome {
   readonly node: ClusterNode;
   readonly endings: readonly LeaseEnding[];
+  /** Of a node that drains: how long its leases may still go on. */
+  readonly graceMs: number;
 }
 
 /**

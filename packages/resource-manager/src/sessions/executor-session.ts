@@ -121,7 +121,7 @@ export class ExecutorSession {
         labels: parseLabels(labels),
         oversubscription,
       };
-      const { node, endings } = cluster.register(description, incarnation, held);
+      const { node, endings, graceMs } = cluster.register(description, incarnation, held);
       onRegistered(this);
       logger.info('node registered', { url, cores, memoryMiB, gpus, incarnation, held: held.length });
       await rows.settled();
@@ -130,7 +130,7 @@ export class ExecutorSession {
         await this.tell({ kind: 'lease-end', ...ending });
       }
       if (node.drain !== 'no') {
-        await this.tell({ kind: 'node-drain', graceMs: Math.max(0, (node.drainDeadline ?? 0) - Date.now()) });
+        await this.tell({ kind: 'node-drain', graceMs });
       }
     } catch (error) {
       await channel.refuse(error, correlation);

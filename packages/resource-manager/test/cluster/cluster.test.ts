@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { granted, node, request, testCluster, type TestCluster } from './test-cluster.ts';
+import { granted, node, request, testCluster, Waiter, type TestCluster } from './test-cluster.ts';
 
 let world: TestCluster;
 beforeEach(() => {
@@ -129,5 +129,24 @@ describe('leases', () => {
       [gone, 'client-gone'],
       [stays, undefined],
     ]);
+  });
+});
+
+describe('the queue', () => {
+  test.each([
+    [500, 'queued'],
+    [60_000, 'granted'],
+  ])('lets others pass a large request until it has waited for %d ms', (queuePatienceMs, expected) => {
+    world = testCluster({ queuePatienceMs });
+    world.cluster.register(node('a'), 7n);
+    grant(3);
+    const large = world.cluster.request('bob', 2, request(4, { queueMs: 9000 }), new Waiter());
+    expect(large.kind).toBe('queued');
+    const small = granted(world, request(1), 'carol');
+    world.now += 600;
+    world.cluster.release('carol', small.leaseId);
+    world.cluster.leaseEnded('a', small.leaseId);
+    const next = world.cluster.request('carol', 3, request(1, { queueMs: 9000 }), new Waiter());
+    expect(next.kind).toBe(expected);
   });
 });

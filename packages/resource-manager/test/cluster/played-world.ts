@@ -71,5 +71,6 @@ export const historyOptions = {
   clientGraceMs: 400,
   nodeTimeoutMs: 300,
   maxQueued: 100,
+  queuePatienceMs: 60_000,
   defaultLimits: {},
 } as const;

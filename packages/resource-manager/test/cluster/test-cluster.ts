@@ -32,6 +32,7 @@ export function testCluster(options: Partial<ClusterOptions> = {}, saved?: Saved
       clientGraceMs: 0,
       nodeTimeoutMs: 2000,
       maxQueued: 100,
+      queuePatienceMs: 60_000,
       defaultLimits: {},
       rows: forgetfulRows,
       events: {
