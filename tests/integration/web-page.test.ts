@@ -156,6 +156,63 @@ describeOrSkip(`the web page${browserObstacle === undefined ? '' : `: ${browserO
     await row('leases', id).waitFor({ state: 'detached' });
   }, 60_000);
 
+  const announced = async (): Promise<string> => {
+    const place = page.locator('#announcement:not(:empty)');
+    await place.waitFor();
+    return place.innerText();
+  };
+
+  test('drains a node, says how long its leases may still go on, and takes it back into service', async () => {
+    await enter(operatorToken);
+    await page.getByRole('button', { name: 'Drain node-1' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Drain node-1?' });
+    await dialog.waitFor();
+    expect(await dialog.innerText()).toContain('1 run there now');
+    await dialog.getByLabel('Running leases may go on for').fill('600');
+    await dialog.getByRole('button', { name: 'Drain' }).click();
+    expect(await announced()).toBe('node-1 is draining');
+    await row('nodes', 'node-1')
+      .filter({ hasText: /draining, (10m|9m)/ })
+      .waitFor();
+    await expect(alice.lease({ cores: 1, node: 'node-1' })).rejects.toThrow(/no node that takes leases/);
+    await page.getByRole('button', { name: 'Resume node-1' }).click();
+    await page.locator('#announcement', { hasText: 'node-1 is back in service' }).waitFor();
+    await row('nodes', 'node-1').filter({ hasText: 'connected' }).waitFor();
+    await (await alice.lease({ cores: 1, node: 'node-1' })).release();
+  }, 60_000);
+
+  test('shows who waits for what, until it is there', async () => {
+    await enter(operatorToken);
+    await page.getByText('Nobody waits').waitFor();
+    const waiting = alice.lease({ cores: 4, memoryMiB: 128, node: 'node-1', queue: { timeoutMs: 50_000 } });
+    await row('queue', 'alice').waitFor();
+    expect(await row('queue', 'alice').innerText()).toMatch(/alice\s+1\s+4\s+128 MiB\s+\d+\w+\s+\d+s/);
+    await page.getByRole('img', { name: 'Leases: open 1, queued 1' }).waitFor();
+    // An operator makes room with the button of the lease that is in the way.
+    await page.getByRole('button', { name: `Release lease ${lease.id.slice(0, 12)} of alice` }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Release' }).click();
+    const granted = await waiting;
+    await row('leases', granted.id.slice(0, 12)).waitFor();
+    await row('queue', 'alice').waitFor({ state: 'detached' });
+    await granted.release();
+  }, 60_000);
+
+  test('shows a lease on several nodes as one, and its cores on each of them', async () => {
+    const wide = await alice.lease({ nodes: 2, coresPerNode: 1 });
+    await enter(operatorToken);
+    const line = row('leases', wide.id.slice(0, 12));
+    await line.waitFor();
+    expect(await line.innerText()).toMatch(/alice\s+node-\d, node-\d\s+2\s/);
+    await row('nodes', 'node-0').filter({ hasText: 'alice 1' }).waitFor();
+    await row('nodes', 'node-1').filter({ hasText: 'alice 4' }).waitFor();
+    await line.getByRole('button', { name: /Release/ }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Release' }).click();
+    expect(await announced()).toBe('The lease is released');
+    await line.waitFor({ state: 'detached' });
+    await row('nodes', 'node-0').filter({ hasText: '0 of 2' }).waitFor();
+    await row('nodes', 'node-1').filter({ hasText: 'alice 3' }).waitFor();
+  }, 60_000);
+
   test('has no button for a token that may not press it', async () => {
     await enter(monitorHttpToken(cluster.clusterKey));
     await row('leases', lease.id.slice(0, 12)).waitFor();
