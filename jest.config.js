@@ -8,6 +8,8 @@ const swc = [
 ];
 
 const shared = {
+  // Jest looks through every file below its roots: the packages of others are not among them.
+  roots: ['<rootDir>/tests'],
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': swc },
@@ -24,6 +26,7 @@ export default {
     {
       ...fromSources,
       displayName: 'unit',
+      roots: ['<rootDir>/packages', '<rootDir>/benchmarks', '<rootDir>/tests/tooling'],
       testMatch: [
         '<rootDir>/packages/*/test/**/*.test.ts',
         '<rootDir>/benchmarks/test/**/*.test.ts',

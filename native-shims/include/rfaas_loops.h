@@ -140,7 +140,8 @@ struct rfaas_serve_context {
   uint32_t spin_microseconds;  /* how long to spin since the last work; 0 polls once */
   uint32_t flush_microseconds; /* return IDLE at the latest after this long, also under load, for accounting and stop */
   uint32_t wait_milliseconds;  /* > 0: sleep until the first work instead of spinning for it; interrupts and state
-                                  changes  wake, too (IDLE). After the work, spin_microseconds counts as always. */
+                                  changes wake, too (IDLE). After the work, spin_microseconds counts as always; where
+                                  it is 0, the loop sleeps again, until the counters are due at the longest. */
   uint32_t reply_count;        /* replies of JavaScript functions to post first; the call sets it to 0 */
   struct {
     uint32_t slot;

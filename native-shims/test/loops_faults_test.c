@@ -227,6 +227,14 @@ static void *serve_once(void *argument) {
   return NULL;
 }
 
+/* The immediate of the next reply, once it comes. */
+static uint32_t await_reply(struct fixture *f) {
+  struct shim_completion completion;
+  while (fake_queue_poll((struct shim_queue *)(void *)&f->client_end.queue, &completion, 1) == 0) {
+  }
+  return completion.immediate;
+}
+
 static void a_sleeping_loop_is_woken(void) {
   struct fixture f;
   open_with_functions(&f);
@@ -235,10 +243,22 @@ static void a_sleeping_loop_is_woken(void) {
   pthread_t server;
   uint32_t bytes = 0;
   CHECK_EQUAL(pthread_create(&server, NULL, serve_once, &sleeper), 0);
-  CHECK_EQUAL(fixture_submit(&f, 1, 0, 1), 0);
+  /* It sleeps again after the work, without a return in between. */
+  for (uint32_t id = 1; id <= 2; id++) {
+    CHECK_EQUAL(fixture_submit(&f, id, 0, 1), 0);
+    CHECK_EQUAL(await_reply(&f), id << 16);
+    CHECK_EQUAL(sleeper.result, -1);
+  }
+  __atomic_store_n(&f.stop, 1, __ATOMIC_RELAXED);
+  fake_interrupt(&f.server_end);
   CHECK_EQUAL(pthread_join(server, NULL), 0);
-  CHECK_EQUAL(sleeper.result, RFAAS_SERVE_IDLE);
-  CHECK_EQUAL(fixture_reply(&f, &bytes), 1u << 16);
+  CHECK_EQUAL(sleeper.result, RFAAS_SERVE_STOPPED);
+  __atomic_store_n(&f.stop, 0, __ATOMIC_RELAXED);
+  /* Only counters that are due end that. */
+  f.server->flush_microseconds = 50000;
+  CHECK_EQUAL(fixture_submit(&f, 3, 0, 1), 0);
+  CHECK_EQUAL(fixture_serve(&f), RFAAS_SERVE_IDLE);
+  CHECK_EQUAL(fixture_reply(&f, &bytes), 3u << 16);
   CHECK_EQUAL(pthread_create(&server, NULL, serve_once, &sleeper), 0);
   __atomic_store_n(&f.stop, 1, __ATOMIC_RELAXED);
   fake_interrupt(&f.server_end);

@@ -1,8 +1,11 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { Client } from '@rfaas/client';
 import { generateKey } from '@rfaas/core';
 
 import { LocalCluster } from '../support/local-cluster.ts';
+import { patience } from '../support/patience.ts';
+
+jest.setTimeout(30_000 * patience);
 
 const module = {
   source: 'export const who = (_, output) => { output[0] = process.pid & 255; return 1; };',
@@ -19,14 +22,14 @@ describe('without a resource manager', () => {
     expect((await executor.invoke('who', new Uint8Array(0))).byteLength).toBe(1);
     await executor.deallocate();
     expect(await lease.usage()).toBeUndefined();
-  }, 30_000);
+  });
 
   test('another key is refused', async () => {
     await using cluster = await LocalCluster.create();
     const node = await cluster.startNode('solo');
     await using client = Client.direct(node.url, { nodeKey: generateKey() });
     await expect(client.lease({ cores: 1 })).rejects.toMatchObject({ code: 'RFAAS_ERR_UNAUTHORISED' });
-  }, 30_000);
+  });
 });
 
 describe('several', () => {
@@ -45,7 +48,7 @@ describe('several', () => {
     );
     for (const output of outputs) expect(output).toHaveLength(50);
     await Promise.all(clients.map((client) => client.close()));
-  }, 30_000);
+  });
 
   test('nodes on one host are leased until each is full', async () => {
     await using cluster = await LocalCluster.start([{ cores: 1 }, { cores: 1 }]);
@@ -57,7 +60,7 @@ describe('several', () => {
     for (const executor of executors) {
       expect((await executor.invoke('who', new Uint8Array(0))).byteLength).toBe(1);
     }
-  }, 30_000);
+  });
 });
 
 describe('a resource manager that', () => {
@@ -78,7 +81,7 @@ describe('a resource manager that', () => {
     await expect(
       Client.connect({ resourceManager: url, tenant: 'tester', credential: generateKey() }),
     ).rejects.toMatchObject({ code: 'RFAAS_ERR_UNAUTHORISED' });
-  }, 30_000);
+  });
 
   test('dies leaves running executors alone', async () => {
     await using cluster = await LocalCluster.start([{ cores: 1 }]);
@@ -92,7 +95,7 @@ describe('a resource manager that', () => {
     await expect(refused).rejects.toMatchObject({ code: 'RFAAS_ERR_MANAGER_LOST' });
     await executor.deallocate();
     await client.close();
-  }, 30_000);
+  });
 });
 
 test('an executor manager that dies takes its executors along, and the client hears of it', async () => {
@@ -107,4 +110,4 @@ test('an executor manager that dies takes its executors along, and the client he
     code: 'RFAAS_ERR_EXECUTOR_LOST',
   });
   await client.close();
-}, 30_000);
+});

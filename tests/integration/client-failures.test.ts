@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { RfaasError, type Client, type Executor, type Lease } from '@rfaas/client';
 import { compileFunctionLibrary, type CompiledLibrary } from '../support/compile-function-library.ts';
 import { functionFile } from '../support/function-file.ts';
 import { LocalCluster } from '../support/local-cluster.ts';
+import { patience } from '../support/patience.ts';
+
+jest.setTimeout(60_000 * patience);
 
 let cluster: LocalCluster;
 let library: CompiledLibrary;
@@ -15,7 +18,7 @@ beforeAll(async () => {
   cluster = await LocalCluster.single({ cores: 1 });
   client = await cluster.connect();
   lease = await client.lease({ cores: 1 });
-}, 60_000);
+});
 
 afterAll(async () => {
   await client?.close();

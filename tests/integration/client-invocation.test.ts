@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { Client, Executor, Lease } from '@rfaas/client';
 import { compileFunctionLibrary, type CompiledLibrary } from '../support/compile-function-library.ts';
 import { LocalCluster } from '../support/local-cluster.ts';
+import { patience } from '../support/patience.ts';
 import { functionFile } from '../support/function-file.ts';
 import { mapsMemory } from '../support/test-transport.ts';
+
+jest.setTimeout(60_000 * patience);
 
 let cluster: LocalCluster;
 let library: CompiledLibrary;
@@ -14,7 +17,7 @@ beforeAll(async () => {
   library = await compileFunctionLibrary({ file: 'test-functions.c' });
   cluster = await LocalCluster.start([{ cores: 4 }]);
   client = await cluster.connect();
-}, 60_000);
+});
 
 afterAll(async () => {
   await client?.close();
@@ -41,7 +44,7 @@ describe('a native library', () => {
   beforeAll(async () => {
     lease = await client.lease({ cores: 1 });
     executor = await lease.allocate({ library: library.path }, { hotTimeout: 50 });
-  }, 30_000);
+  });
 
   afterAll(async () => {
     await lease?.release();
@@ -119,7 +122,7 @@ describe('a native library', () => {
     }
     input.free();
     output.free();
-  }, 60_000);
+  });
 
   test('is woken after it fell asleep', async () => {
     for (let round = 0; round < 3; round += 1) {

@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 
 import type { Client, Lease } from '@rfaas/client';
 import { compileFunctionLibrary } from '../support/compile-function-library.ts';
 import { LocalCluster } from '../support/local-cluster.ts';
+import { patience } from '../support/patience.ts';
+
+jest.setTimeout(60_000 * patience);
 
 let cluster: LocalCluster;
 let client: Client;
@@ -13,7 +16,7 @@ beforeAll(async () => {
   cluster = await LocalCluster.single({ cores: 1 });
   client = await cluster.connect();
   lease = await client.lease({ cores: 1 });
-}, 60_000);
+});
 
 afterAll(async () => {
   await client?.close();

@@ -1,11 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { deriveNodeKey, generateKey } from '@rfaas/core';
 import { openTransport } from '@rfaas/rdmalib';
 import { compileFunctionLibrary, type CompiledLibrary } from '../support/compile-function-library.ts';
 import { LocalCluster } from '../support/local-cluster.ts';
+import { patience } from '../support/patience.ts';
 import { allocateOnce, leaseFor, RawManagerClient, type RawLease } from '../support/raw-manager-client.ts';
 import { testTransport, testTransportAt } from '../support/test-transport.ts';
 import type { Lease } from '@rfaas/core';
+
+jest.setTimeout(60_000 * patience);
 
 let cluster: LocalCluster;
 let library: CompiledLibrary;
@@ -19,7 +22,7 @@ beforeAll(async () => {
   library = await compileFunctionLibrary({ file: 'test-functions.c' });
   key = cluster.nodeKey('node-0');
   url = cluster.node('node-0').url;
-}, 60_000);
+});
 
 afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -8,8 +8,11 @@ import { fileURLToPath } from 'node:url';
 import type { Client, Executor } from '@rfaas/client';
 import { compileFunctionLibrary, type CompiledLibrary } from '../support/compile-function-library.ts';
 import { LocalCluster } from '../support/local-cluster.ts';
+import { patience } from '../support/patience.ts';
 import { isRunning, until } from '../support/processes.ts';
 import { childEnvironment } from '../support/spawn-server.ts';
+
+jest.setTimeout(60_000 * patience);
 
 let cluster: LocalCluster;
 let library: CompiledLibrary;
@@ -17,7 +20,7 @@ let library: CompiledLibrary;
 beforeAll(async () => {
   library = await compileFunctionLibrary({ file: 'test-functions.c' });
   cluster = await LocalCluster.single({ cores: 1 });
-}, 60_000);
+});
 
 afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]();
@@ -55,7 +58,7 @@ test('a client killed in the middle of an invocation leaves no executor behind',
   const client = await cluster.connect();
   await expectCoreIsFree(client);
   await client.close();
-}, 40_000);
+});
 
 describe('an executor that is killed', () => {
   test('is lost by its signal, with everything that was in flight', async () => {
@@ -73,7 +76,7 @@ describe('an executor that is killed', () => {
     }
     await expectCoreIsFree(client);
     await client.close();
-  }, 40_000);
+  });
 
   test('and had forked is lost all the same, and its child goes too', async () => {
     const client = await cluster.connect();
@@ -87,7 +90,7 @@ describe('an executor that is killed', () => {
     await until('the forked child ended', () => !isRunning(child));
     await expectCoreIsFree(client);
     await client.close();
-  }, 40_000);
+  });
 });
 
 test('a manager that is killed takes executors with it, also those that never return', async () => {
@@ -101,7 +104,7 @@ test('a manager that is killed takes executors with it, also those that never re
   await expect(hanging).rejects.toMatchObject({ code: 'RFAAS_ERR_EXECUTOR_LOST' });
   await until('the executor ended', () => !isRunning(pid));
   await client.close();
-}, 40_000);
+});
 
 test('a second manager with the name of a connected one is refused and says so', async () => {
   await using own = await LocalCluster.start([{ cores: 1 }]);
@@ -109,7 +112,7 @@ test('a second manager with the name of a connected one is refused and says so',
   const client = await own.connect();
   expect((await client.lease({ cores: 1 })).node).toBe('node-0');
   await client.close();
-}, 40_000);
+});
 
 test('a manager that runs out of descriptors refuses, and serves again when it has some', async () => {
   await using own = await LocalCluster.single({ cores: 1 });
@@ -125,4 +128,4 @@ test('a manager that runs out of descriptors refuses, and serves again when it h
   const client = await own.connect();
   await expectCoreIsFree(client);
   await client.close();
-}, 60_000);
+});

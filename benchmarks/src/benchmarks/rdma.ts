@@ -13,7 +13,8 @@ import { measureFromTypeScript } from './transport-latency.ts';
 /** The address and the device of the Soft-RoCE machine, or what a machine with RDMA is told. */
 const ADDRESS = process.env['SOFT_ROCE_ADDRESSES']?.split(',')[0] ?? process.env['RFAAS_RDMA_ADDRESS'];
 const DEVICE = process.env['SOFT_ROCE_DEVICES']?.split(',')[0] ?? process.env['RFAAS_RDMA_DEVICE'];
-const WARM_UP = 5000;
+/** The SDK's code is fully compiled by then, also where an emulated processor takes a second for that. */
+const WARM_UP = 100_000;
 /** Invocations among which one that waits for a timer would be seen. */
 const STALL_COUNT = 10_000;
 const MOST_SAMPLES = 10_000;

@@ -204,17 +204,30 @@ static int poll_some(struct serve_state *state) {
   return 0;
 }
 
+/* How long to sleep: once something was served no longer than until the counters are due. */
+static int32_t sleep_milliseconds(const struct serve_state *state, uint64_t flush_at, int served) {
+  if (state->repeating != 0) {
+    return 1;
+  }
+  uint64_t milliseconds = state->context->wait_milliseconds;
+  if (served) {
+    uint64_t due = flush_at > state->mark ? rfaas_nanoseconds_of_ticks(flush_at - state->mark) / 1000000u + 1u : 0;
+    milliseconds = due < milliseconds ? due : milliseconds;
+  }
+  return milliseconds > INT32_MAX ? INT32_MAX : (int32_t)milliseconds;
+}
+
 /* Sleeps until something came (its number), or a time-out, an interrupt, a change (0). Not counted as hot polling. */
-static int sleep_for_some(struct serve_state *state) {
-  uint32_t milliseconds = state->context->wait_milliseconds;
-  milliseconds = state->repeating != 0 ? 1 : milliseconds > INT32_MAX ? INT32_MAX : milliseconds;
+static int sleep_for_some(struct serve_state *state, uint64_t flush_at, int served) {
   count_hot(state, rfaas_ticks());
-  int count = state->table->queue_block(state->queue, state->pending, RFAAS_PENDING, (int32_t)milliseconds);
+  int32_t milliseconds = sleep_milliseconds(state, flush_at, served);
+  int count = state->table->queue_block(state->queue, state->pending, RFAAS_PENDING, milliseconds);
   state->mark = rfaas_ticks();
   return count;
 }
 
-static int serve(struct serve_state *state) {
+/* `served`: something was, since the counters were looked at. */
+static int serve(struct serve_state *state, int served) {
   const struct rfaas_serve_context *context = state->context;
   uint64_t spin = rfaas_ticks_of_microseconds(context->spin_microseconds);
   uint64_t flush_at = state->mark + rfaas_ticks_of_microseconds(context->flush_microseconds);
@@ -227,7 +240,7 @@ static int serve(struct serve_state *state) {
       state->pending_count = 0;
       int count = poll_some(state);
       if (count == 0 && asleep && !stopped(context)) {
-        count = sleep_for_some(state);
+        count = sleep_for_some(state, flush_at, served);
         if (count == 0 && state->repeating == 0) {
           return !connected(state)  ? RFAAS_SERVE_DISCONNECTED
                  : stopped(context) ? RFAAS_SERVE_STOPPED
@@ -240,7 +253,8 @@ static int serve(struct serve_state *state) {
       state->pending_count = (uint32_t)count;
     }
     if (state->pending_count > 0) {
-      asleep = 0;
+      asleep = asleep && spin == 0;
+      served = 1;
       prefetch_pending(state);
       result = handle_pending(state);
       idle_since = state->mark;
@@ -304,7 +318,7 @@ int rfaas_serve(uint32_t index) {
     state->handed_over = 0;
   }
   state->last_work = given > 0 || state->last_work == 0 ? state->mark : state->last_work;
-  result = result == 0 ? serve(state) : result;
+  result = result == 0 ? serve(state, given > 0) : result;
   count_hot(state, rfaas_ticks());
   if (result == RFAAS_SERVE_REQUEST) {
     state->last_work = state->mark;

@@ -142,8 +142,11 @@ export class InvocationLoop {
 
   /** A request ended a sleep. A thread that is always warm goes back to it, others spin for the next one. */
   #wake(): void {
-    this.#parts.polling.update(0);
-    this.#setWaiting(0);
+    const { polling } = this.#parts;
+    polling.update(0);
+    if (!polling.warm) {
+      this.#setWaiting(0);
+    }
   }
 
   /** Native code returns only when nothing comes: under load counters are looked after here. */
@@ -182,7 +185,7 @@ export class InvocationLoop {
       words[serveWord.spinMicroseconds] = spinBetweenTurnsMicroseconds;
       words[serveWord.waitMilliseconds] = 0;
     } else if (polling.warm) {
-      // After the work that ends the sleep it spins as long as after any other.
+      // After the work that ends the sleep it spins as long as after any other, or sleeps until counters are due.
       words[serveWord.spinMicroseconds] = polling.spinMicroseconds(0);
       const unreported = context.get64('invocations') !== this.#reportedInvocations;
       words[serveWord.waitMilliseconds] = unreported ? flushMs : longestSleepMs;
