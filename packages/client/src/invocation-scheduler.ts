@@ -26,6 +26,7 @@ export class InvocationScheduler<Waiting> {
   /** The thread for the next invocation, or -1 when every slot is busy. */
   pick(): number {
     const count = this.#threads.length;
+    if (count === 1) return this.#threads[0]!.freeCount > 0 ? 0 : -1;
     let best = -1;
     let bestFree = 0;
     for (let step = 0; step < count; step += 1) {
