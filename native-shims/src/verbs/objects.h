@@ -113,7 +113,9 @@ struct shim_queue {
   bool owed;         /* (lock) a READABLE event is owed */
   bool watched;      /* (lock) the bridge watches the channel */
   bool solicited_only;
-  int wake_fd; /* eventfd that ends a sleep */
+  int timer_fd;      /* timerfd that ends a sleep: at its time-out, or at once */
+  int sleep_fd;      /* epoll of the channel and the timer */
+  uint64_t timer_at; /* when the timer fires, by shim_now, if nobody lets it fire before; or VERBS_NO_DEADLINE */
   struct ibv_comp_channel *channel;
   struct shim_domain *domain;
   uint32_t id;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define FIRST_PENDING 64u
@@ -19,22 +19,30 @@ static void release(struct shim_queue *queue) {
     (void)ibv_destroy_cq(queue->cq);
   if (queue->channel != NULL)
     (void)ibv_destroy_comp_channel(queue->channel);
-  if (queue->wake_fd >= 0)
-    (void)close(queue->wake_fd);
+  if (queue->timer_fd >= 0)
+    (void)close(queue->timer_fd);
+  if (queue->sleep_fd >= 0)
+    (void)close(queue->sleep_fd);
   free(queue->pending);
   free(queue);
 }
 
 static int open_channel(struct shim_queue *queue) {
   struct shim_domain *domain = queue->domain;
-  queue->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  queue->timer_at = VERBS_NO_DEADLINE;
+  queue->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  queue->sleep_fd = epoll_create1(EPOLL_CLOEXEC);
   queue->channel = ibv_create_comp_channel(domain->context);
-  if (queue->wake_fd < 0 || queue->channel == NULL)
+  if (queue->timer_fd < 0 || queue->sleep_fd < 0 || queue->channel == NULL)
     return shim_fail(errno, "cannot open a completion channel (%s)%s", shim_errno_name(errno),
                      errno == EMFILE ? "; descriptors are exhausted, raise \"ulimit -n\"" : "");
   int flags = fcntl(queue->channel->fd, F_GETFL);
   struct epoll_event silent = {.events = EPOLLONESHOT, .data.u64 = queue->id};
+  struct epoll_event wakes = {.events = EPOLLIN, .data.fd = queue->channel->fd};
+  struct epoll_event ends = {.events = EPOLLIN, .data.fd = queue->timer_fd};
   if (flags < 0 || fcntl(queue->channel->fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+      epoll_ctl(queue->sleep_fd, EPOLL_CTL_ADD, queue->channel->fd, &wakes) != 0 ||
+      epoll_ctl(queue->sleep_fd, EPOLL_CTL_ADD, queue->timer_fd, &ends) != 0 ||
       epoll_ctl(domain->epoll, EPOLL_CTL_ADD, queue->channel->fd, &silent) != 0)
     return shim_fail(errno, "cannot watch a completion channel (fcntl, epoll_ctl: %s)", shim_errno_name(errno));
   return 0;

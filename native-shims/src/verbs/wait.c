@@ -10,12 +10,13 @@
 #include "internal.h"
 #include "poll-queue.h"
 
-#include <poll.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define FREE_SPINS 16u     /* before the clock is read for the first time */
 #define SPINS_PER_CLOCK 8u /* between two readings */
+#define NANOSECONDS_PER_SECOND UINT64_C(1000000000)
 
 void verbs_queue_give_event(struct shim_queue *queue) {
   if (!queue->owed)
@@ -27,10 +28,8 @@ void verbs_queue_give_event(struct shim_queue *queue) {
 void verbs_queue_wake(struct shim_queue *queue, uint32_t notices) {
   (void)__atomic_fetch_or(&queue->notices, notices, __ATOMIC_SEQ_CST);
   if (__atomic_load_n(&queue->sleeping, __ATOMIC_SEQ_CST) != 0) {
-    uint64_t one = 1;
-    /* Only a full counter could refuse, and that one wakes too. */
-    ssize_t written = write(queue->wake_fd, &one, sizeof one);
-    (void)written;
+    struct itimerspec at_once = {.it_value.tv_nsec = 1};
+    (void)timerfd_settime(queue->timer_fd, TFD_TIMER_ABSTIME, &at_once, NULL);
   }
   verbs_queue_give_event(queue);
 }
@@ -137,22 +136,34 @@ int shim_queue_spin(struct shim_queue *queue, struct shim_completion *completion
   return 0;
 }
 
-static void sleep_until_event(struct shim_queue *queue, uint64_t nanoseconds) {
-  struct pollfd descriptors[] = {{.fd = queue->channel->fd, .events = POLLIN},
-                                 {.fd = queue->wake_fd, .events = POLLIN}};
-  struct timespec limit = {.tv_sec = (time_t)(nanoseconds / 1000000000u), .tv_nsec = (long)(nanoseconds % 1000000000u)};
-  if (ppoll(descriptors, 2, nanoseconds == UINT64_MAX ? NULL : &limit, NULL) <= 0 || descriptors[1].revents == 0)
+/* Before the last look at the notices, so that whoever lets the timer fire does so after this. A timer that is armed
+ * already, for about then or earlier, is left alone: a sleep that ends before its time-out need not disarm it, which
+ * would delay what ended the sleep. */
+static void arm_timer(struct shim_queue *queue, uint64_t deadline) {
+  if (deadline == VERBS_NO_DEADLINE || deadline + SHIM_NANOSECONDS_PER_MILLISECOND >= queue->timer_at)
     return;
-  uint64_t count;
-  ssize_t bytes = read(queue->wake_fd, &count, sizeof count);
-  (void)bytes;
+  struct itimerspec at = {.it_value = {.tv_sec = (time_t)(deadline / NANOSECONDS_PER_SECOND),
+                                       .tv_nsec = (long)(deadline % NANOSECONDS_PER_SECOND)}};
+  if (timerfd_settime(queue->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == 0)
+    queue->timer_at = deadline;
+}
+
+static void sleep_until_event(struct shim_queue *queue) {
+  struct epoll_event events[2];
+  int count = epoll_wait(queue->sleep_fd, events, 2, -1);
+  for (int i = 0; i < count; i++) {
+    uint64_t fired;
+    if (events[i].data.fd == queue->timer_fd && read(queue->timer_fd, &fired, sizeof fired) > 0)
+      queue->timer_at = VERBS_NO_DEADLINE;
+  }
 }
 
 /* One sleep: completions taken by the poll before it. */
 static int sleep_once(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity,
-                      uint64_t nanoseconds) {
+                      uint64_t deadline) {
   struct shim_domain *domain = queue->domain;
   __atomic_store_n(&queue->sleeping, 1, __ATOMIC_SEQ_CST);
+  arm_timer(queue, deadline);
   verbs_lock(domain);
   if (queue->watched)
     watch(queue, false);
@@ -160,14 +171,14 @@ static int sleep_once(struct shim_queue *queue, struct shim_completion *completi
   verbs_unlock(domain);
   int taken = verbs_poll(queue, completions, capacity);
   if (taken == 0 && !is_noticed(queue))
-    sleep_until_event(queue, nanoseconds);
+    sleep_until_event(queue);
   __atomic_store_n(&queue->sleeping, 0, __ATOMIC_SEQ_CST);
   return taken;
 }
 
 static int block(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity,
                  int32_t milliseconds) {
-  uint64_t deadline = UINT64_MAX;
+  uint64_t deadline = VERBS_NO_DEADLINE;
   if (milliseconds >= 0)
     deadline = shim_now() + (uint64_t)milliseconds * SHIM_NANOSECONDS_PER_MILLISECOND;
   int taken = 0;
@@ -176,10 +187,9 @@ static int block(struct shim_queue *queue, struct shim_completion *completions, 
       taken = verbs_poll(queue, completions, capacity);
     if (taken != 0 || take_notice(queue, VERBS_NOTICE_INTERRUPT | VERBS_NOTICE_STATE))
       return taken;
-    uint64_t now = milliseconds >= 0 ? shim_now() : 0;
-    if (now >= deadline)
+    if (milliseconds >= 0 && shim_now() >= deadline)
       return 0;
-    taken = sleep_once(queue, completions, capacity, deadline == UINT64_MAX ? UINT64_MAX : deadline - now);
+    taken = sleep_once(queue, completions, capacity, deadline);
   }
 }
 

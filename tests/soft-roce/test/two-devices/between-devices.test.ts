@@ -132,7 +132,9 @@ describe('packets that are delayed and lost', () => {
     expect(outputs).toEqual(Array.from({ length: 20 }, (_, index) => Uint8Array.of(index)));
   });
 
-  test('lose no invocation from the bill', async () => {
+  test('lose no invocation from the bill, to which executors add by RDMA atomics', async () => {
+    await using transport = openTransport(`verbs://?device=${theirs}`);
+    expect(transport.capabilities.atomics).toBe('native');
     await using client = connect();
     const lease = await client.lease({ cores: 1 });
     const executor = await lease.allocate({ library: library.path }, { hotTimeout: 0 });
