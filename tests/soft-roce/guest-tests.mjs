@@ -25,8 +25,8 @@ const INTEGRATION = [
   'refused-leases',
 ];
 
-/** An emulated processor runs JavaScript some ten times slower. */
-const PATIENTLY = ['--runInBand', '--testTimeout=120000'];
+/** An emulated processor runs JavaScript some ten times slower, and another machine may be emulated at the same time. */
+const PATIENTLY = ['--runInBand', '--testTimeout=240000'];
 
 const PARTS = {
   'c-tests': runCTests,
@@ -49,7 +49,7 @@ const PARTS = {
 };
 
 process.env.RFAAS_REQUIRE_TRANSPORTS = 'verbs';
-process.env.RFAAS_TEST_PATIENCE ??= '4';
+process.env.RFAAS_TEST_PATIENCE ??= '8';
 process.env.RFAAS_TEST_TRANSPORT ??= `verbs://${addresses.split(',')[0]}:0`;
 
 const total = noTests();

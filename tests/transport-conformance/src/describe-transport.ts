@@ -23,6 +23,7 @@ import { writing } from './areas/writing.ts';
 
 import type { TransportFixture } from './fixture.ts';
 import { LastingPeer } from './lasting-peer.ts';
+import { patience } from './patience.ts';
 import { createScene, type Scene } from './scene.ts';
 
 type Area = (scene: Scene) => void;
@@ -65,8 +66,7 @@ export function describeTransport(name: string, fixture: TransportFixture): void
     declareUnavailable(name, reason);
     return;
   }
-  // Emulated devices and busy machines are slow; what hangs is still found.
-  jest.setTimeout(30_000);
+  jest.setTimeout(30_000 * patience);
   describe(name, () => {
     describe('in one process', () => declareAreas(conversations, name, fixture));
     describe('in two processes', () => {

@@ -18,6 +18,7 @@ import {
   type WorkRequest,
   type WriteRequest,
 } from '@rfaas/rdmalib';
+import { patience } from './patience.ts';
 import { waitOnce, type WaitMode } from './wait-once.ts';
 
 /** Names an object of a side; sides may be in different processes, so objects are named by numbers. */
@@ -110,7 +111,8 @@ export class Side {
   }
 
   async connect(endpoint: Handle, address: NetworkAddress, privateData?: Uint8Array): Promise<Uint8Array> {
-    return (await this.#endpoint(endpoint).connect(address, { privateData, timeoutMs: 5000 })).privateData;
+    return (await this.#endpoint(endpoint).connect(address, { privateData, timeoutMs: 5000 * patience }))
+      .privateData;
   }
 
   async accept(request: Handle, endpoint: Handle, privateData?: Uint8Array): Promise<void> {
@@ -209,7 +211,12 @@ export class Side {
   }
 
   /** Waits for so many completions; returns what came until then or until the time is up. */
-  async take(queue: Handle, count: number, mode: WaitMode, timeoutMs = 5000): Promise<WorkCompletion[]> {
+  async take(
+    queue: Handle,
+    count: number,
+    mode: WaitMode,
+    timeoutMs = 5000 * patience,
+  ): Promise<WorkCompletion[]> {
     const deadline = performance.now() + timeoutMs;
     const batch = createCompletionBatch(64);
     const taken: WorkCompletion[] = [];

@@ -20,7 +20,7 @@ beforeAll(async () => {
   cluster = await LocalCluster.create();
   const database = cluster.files.path('devices.json');
   const words = ['devices', '--write', database, '--port', String(knownPort)];
-  const written = await runNode(['packages/client/bin/rfaas.js', ...words], { timeoutMs: 100_000 });
+  const written = await runNode(['packages/client/bin/rfaas.js', ...words], { timeoutMs: 200_000 });
   expect(written.code).toBe(0);
   const keys = { transport: undefined, rdma_device: device, devices_database: 'devices.json' };
   await cluster.startResourceManager(keys);
@@ -28,7 +28,7 @@ beforeAll(async () => {
     config: { transport: undefined },
     words: ['--device', device],
   });
-}, 300_000);
+}, 600_000);
 
 afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]();
@@ -62,7 +62,7 @@ describe('a cluster that was told nothing but the name of a device', () => {
     };
     const result = await runNode(['packages/client/bin/rfaas.js', ...words, ...to], {
       environment,
-      timeoutMs: 100_000,
+      timeoutMs: 200_000,
     });
     expect(result).toMatchObject({ code: 0, output: 'QUIET', errors: '' });
   });

@@ -20,7 +20,7 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 function rfaas(...words: readonly string[]): Promise<ProgramResult> {
-  return runNode([RFAAS, ...words], { timeoutMs: 100_000 });
+  return runNode([RFAAS, ...words], { timeoutMs: 200_000 });
 }
 
 interface Report {
@@ -179,7 +179,7 @@ describe('the doctor', () => {
       'doctor',
       '--json',
     ];
-    const report = await runProgram('prlimit', words, { timeoutMs: 100_000 });
+    const report = await runProgram('prlimit', words, { timeoutMs: 200_000 });
     expect(report.code).toBe(1);
     expect(check(report, 'memlock')).toMatchObject({
       state: 'problem',

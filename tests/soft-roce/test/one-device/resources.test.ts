@@ -58,7 +58,7 @@ test('fifty allocations leave nothing behind', async () => {
     await until('descriptors are back', () => descriptors('self') <= ours && descriptors(pid) <= theirs);
   }
   await expectResources(before);
-}, 300_000);
+}, 600_000);
 
 test('no invocation meets a receiver that is not ready', async () => {
   await using cluster = await LocalCluster.single({ cores: 1 });

@@ -182,5 +182,5 @@ describe('when nothing comes through any more', () => {
     const source = { library: library.path };
     await using executorAgain = await allocateWhenFree(newLease, source, { hotTimeout: 0, cores: 2 });
     expect(await executorAgain.invoke('echo', Uint8Array.of(5))).toEqual(Uint8Array.of(5));
-  }, 240_000);
+  }, 600_000);
 });

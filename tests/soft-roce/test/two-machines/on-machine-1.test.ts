@@ -13,7 +13,7 @@ let node: { readonly url: string; readonly key: string };
 beforeAll(async () => {
   library = await compileFunctionLibrary({ file: 'test-functions.c' });
   node = (await awaitNote('node', 100_000)) as typeof node;
-}, 120_000);
+}, 300_000);
 
 afterAll(async () => {
   leaveNote('done', true);
@@ -54,4 +54,4 @@ test('a cable that is cut loses the executor, and the node serves again when it 
   await using newLease = await again.lease({ cores: 1 });
   await using executorAgain = await allocateWhenFree(newLease, { library: library.path }, { hotTimeout: 0 });
   expect(await executorAgain.invoke('echo', Uint8Array.of(5))).toEqual(Uint8Array.of(5));
-}, 200_000);
+}, 300_000);

@@ -35,7 +35,7 @@ export function waiting({ play, test, fixture, placement }: Scene): void {
 
   play('several waits in the event loop are all woken', async ({ pair }) => {
     const { near, far } = await pair({ prepare: receives });
-    const waits = [1, 2, 3].map(async () => far.side.take(far.receiveQueue, 1, 'readable', 5000));
+    const waits = [1, 2, 3].map(async () => far.side.take(far.receiveQueue, 1, 'readable'));
     for (const immediate of [1, 2, 3]) {
       await near.side.postWrite(near.endpoint, [], near.target, 0, { immediate });
     }
