@@ -22,10 +22,9 @@ const INTEGRATION = [
   'client-failures',
   'client-packages',
   'sudden-deaths',
-  'refused-leases',
 ];
 
-/** An emulated processor runs JavaScript some ten times slower, and another machine may be emulated at the same time. */
+/** An emulated processor runs JavaScript some ten times slower, and the machine that emulates it may be busy. */
 const PATIENTLY = ['--runInBand', '--testTimeout=240000'];
 
 const PARTS = {
