@@ -1,5 +1,6 @@
 // `npm test`: set-up, then every test that this machine can run; what it cannot run is named with its reason.
 // `npm test -- packages/rdmalib -t 'name'`: only jest, with these arguments.
+import { availableParallelism } from 'node:os';
 import { runJestTests } from './jest-tests.mjs';
 import { runNativeTests } from './native-tests.mjs';
 import { root, runAfterSetUp } from './setup.mjs';
@@ -8,10 +9,13 @@ import { addTests, noTests, printTestSummary } from './test-summary.mjs';
 /** A process takes long to start on a machine that has something else to do, too. */
 const WITH_PROCESSES = ['--runInBand', '--testTimeout=30000'];
 
+/** Jest would leave one of two processors idle: itself it does little, and these tests wait most of the time. */
+const TWO_AT_ONCE = [`--maxWorkers=${Math.max(2, availableParallelism() - 1)}`];
+
 /** In this order: a broken foundation is seen before what stands on it. */
 const STAGES = [
-  { title: 'Unit tests', projects: ['unit'], parameters: [] },
-  { title: 'Transport conformance', projects: ['conformance'], parameters: [] },
+  { title: 'Unit tests', projects: ['unit'], parameters: TWO_AT_ONCE },
+  { title: 'Transport conformance', projects: ['conformance'], parameters: TWO_AT_ONCE },
   // Real processes that spin and are timed out: one file at a time, or they take the cores from each other.
   { title: 'Integration tests', projects: ['integration'], parameters: WITH_PROCESSES },
   { title: 'Packaging tests', projects: ['packaging'], parameters: WITH_PROCESSES },
