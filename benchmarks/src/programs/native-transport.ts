@@ -30,10 +30,3 @@ function shimOptions({ kind, provider, host, options }: TransportUrl): string {
     .map(([key, value]) => `${key}=${value}\n`)
     .join('');
 }
-
-/** What the rows of a transport are called. */
-export function transportName(url: string): string {
-  const { kind, provider, options } = parseTransportUrl(url);
-  const mapping = options['direct_map'] === '0' ? ', nothing mapped' : '';
-  return `${kind}${provider === undefined ? '' : `+${provider}`}${mapping}`;
-}
