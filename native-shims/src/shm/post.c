@@ -55,7 +55,9 @@ static inline bool measure(const struct shim_endpoint *endpoint, const struct sh
 
 /* Small payloads are the rule: a call of memcpy costs more than they do. */
 static inline void copy(uint8_t *to, const uint8_t *from, uint64_t bytes) {
-  if (bytes == 64u)
+  if (bytes == 32u)
+    (void)__builtin_memcpy(to, from, 32u);
+  else if (bytes == 64u)
     (void)__builtin_memcpy(to, from, 64u);
   else if (bytes > 0)
     memcpy(to, from, bytes);
@@ -107,10 +109,17 @@ static inline void announce(struct shim_endpoint *endpoint, const struct shim_wo
 
 static inline uint32_t run_write(struct shim_endpoint *endpoint, const struct shim_work *work, uint64_t *bytes) {
   bool placed = (work->flags & SHIM_PLACED) != 0;
-  if (placed)
+  const uint8_t *only = NULL; /* of one segment, which is the rule, and checked once */
+  if (placed) {
     *bytes = work->operand;
-  else if (!measure(endpoint, work, false, bytes))
+  } else if (work->segment_count == 1) {
+    only = segment_memory(endpoint, &work->segments[0], false);
+    if (only == NULL)
+      return SHIM_LOCAL_PROTECTION_ERROR;
+    *bytes = work->segments[0].length;
+  } else if (!measure(endpoint, work, false, bytes)) {
     return SHIM_LOCAL_PROTECTION_ERROR;
+  }
   if (__builtin_expect(*bytes > UINT32_MAX, 0))
     return SHIM_LOCAL_LENGTH_ERROR;
   uint8_t *memory = NULL;
@@ -124,7 +133,9 @@ static inline uint32_t run_write(struct shim_endpoint *endpoint, const struct sh
     if (__builtin_expect(status != SHIM_SUCCESS, 0))
       return status;
   }
-  if (!placed && memory != NULL)
+  if (only != NULL && memory != NULL)
+    copy(memory, only, *bytes);
+  else if (!placed && memory != NULL)
     gather(endpoint, work, memory);
   if ((work->flags & SHIM_IMMEDIATE) != 0)
     announce(endpoint, work, (uint32_t)*bytes);
