@@ -11,8 +11,8 @@ import { FUNCTIONS_MODULE } from './invocation.ts';
 const DEPTHS = [1, 2, 4, 8, 16, 32, 64];
 const SLOTS = 64;
 const WARM_UP = 20_000;
-const MOST = 200_000;
-const MOST_IN_GROUPS = 1_000_000;
+const MOST = 50_000;
+const MOST_IN_GROUPS = 400_000;
 
 const CALLS = ['invokeAllSync', 'invoke'] as const;
 
