@@ -29,10 +29,7 @@ import { SPIN_CHUNK_MICROSECONDS } from './spin-chunk.ts';
 import { SlotMemory } from './slot-memory.ts';
 import type { ThreadParts } from './thread-parts.ts';
 
-/**
- * Synchronous invocations from one look at the control connections to the next: fewer than one in a hundred pay for it, and even those that
- * take as long as one native call may spin come to it within seconds.
- */
+/** Synchronous invocations between two looks at control connections: fewer than one in a hundred pay for one. */
 const INVOCATIONS_PER_TENDING = 256;
 
 /** How a wait for a synchronous invocation ended. */
