@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client, Lease } from '@rfaas/client';
@@ -43,6 +44,38 @@ async function json(...parameters: string[]): Promise<unknown> {
   expect(result.errors).toBe('');
   return JSON.parse(result.output);
 }
+
+test('rfaas nodes lists many nodes, page after page, or those that are looked for, or only some', async () => {
+  const token = readFileSync(cluster.tokenFile, 'utf8').trim();
+  const base = String(cluster.resourceManager.ready['httpUrl']);
+  await using many = await LocalCluster.create();
+  const executors = Array.from({ length: 2500 }, (_, index) => ({
+    node: `n${index}`,
+    address: '',
+    port: 10_000 + index,
+    cores: 1,
+    memory: 512,
+  }));
+  const database = await many.files.json('executors_database.json', { executors });
+  await many.startResourceManager({ executors_database: database });
+  const own = {
+    RFAAS_HOME: many.files.directory,
+    RFAAS_HTTP_URL: String(many.resourceManager.ready['httpUrl']),
+    RFAAS_HTTP_TOKEN_FILE: many.tokenFile,
+  };
+  const nodes = async (...more: string[]): Promise<string[]> => {
+    const { output, errors } = await runNode(['packages/client/bin/rfaas.js', 'nodes', '--json', ...more], {
+      environment: own,
+    });
+    expect(errors).toBe('');
+    return (JSON.parse(output) as { name: string }[]).map(({ name }) => name);
+  };
+  expect((await nodes()).sort()).toEqual(executors.map(({ node }) => node).sort());
+  expect(await nodes('--match', 'n2499')).toEqual(['n2499']);
+  expect(await nodes('--limit', '1200')).toHaveLength(1200);
+  const whole = await fetch(new URL('/nodes', base), { headers: { authorization: `Bearer ${token}` } });
+  expect([whole.headers.get('x-total-count'), whole.headers.get('link')]).toEqual(['2', null]);
+}, 60_000);
 
 describe('rfaas leases, tenants and usage', () => {
   test('show a lease as a table and as JSON', async () => {

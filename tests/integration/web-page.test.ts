@@ -156,6 +156,22 @@ describeOrSkip(`the web page${browserObstacle === undefined ? '' : `: ${browserO
     await row('leases', id).waitFor({ state: 'detached' });
   }, 60_000);
 
+  test('finds nodes and leases by what is typed', async () => {
+    await enter(operatorToken);
+    await row('nodes', 'node-0').waitFor();
+    const [nodesFilter, leasesFilter] = [page.locator('#nodes-filter'), page.locator('#leases-filter')];
+    await nodesFilter.fill('ALICE');
+    await row('nodes', 'node-0').waitFor({ state: 'detached' });
+    expect(await row('nodes', 'node-1').count()).toBe(1);
+    await nodesFilter.fill('node-0');
+    await row('nodes', 'node-0').waitFor();
+    await row('nodes', 'node-1').waitFor({ state: 'detached' });
+    await leasesFilter.fill('nobody');
+    await row('leases', lease.id.slice(0, 12)).waitFor({ state: 'detached' });
+    await leasesFilter.fill('node-1');
+    await row('leases', lease.id.slice(0, 12)).waitFor();
+  }, 60_000);
+
   const announced = async (): Promise<string> => {
     const place = page.locator('#announcement:not(:empty)');
     await place.waitFor();
@@ -244,9 +260,9 @@ describeOrSkip(`the web page${browserObstacle === undefined ? '' : `: ${browserO
   test('says that the manager is away, and goes on when it is back', async () => {
     await enter(operatorToken);
     await row('nodes', 'node-1').waitFor();
-    await page.route('**/nodes', (route) => route.abort());
+    await page.route('**/nodes?*', (route) => route.abort());
     await page.getByText('does not answer; asking again').waitFor();
-    await page.unroute('**/nodes');
+    await page.unroute('**/nodes?*');
     await page.locator('#connection', { hasText: /^live$/ }).waitFor();
     problems = problems.filter((text) => !/ERR_FAILED/.test(text));
   }, 60_000);

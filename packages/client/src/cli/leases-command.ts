@@ -2,12 +2,18 @@ import { parseOptions, type MainContext } from '@rfaas/core';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { lease, queued, understand } from './manager-answers.ts';
-import { askManager } from './manager-http.ts';
-import { addManagerOptions, managerOptions, optionsOf } from './manager-options.ts';
+import { askManager, askManagerForList } from './manager-http.ts';
+import {
+  addListOptions,
+  addManagerOptions,
+  listOptions,
+  managerOptions,
+  optionsOf,
+} from './manager-options.ts';
 import { formatCount, formatDuration, formatMebibytes } from './quantities.ts';
 import { formatTable } from './table.ts';
 
-const listOptions = managerOptions.extend({
+const leaseListOptions = listOptions.extend({
   tenant: z.string().optional(),
   node: z.string().optional(),
   queue: z.boolean().default(false),
@@ -21,12 +27,13 @@ export function addLeasesCommand(program: Command, context: MainContext): void {
     .option('-t, --tenant <name>', 'only those of this tenant')
     .option('-n, --node <name>', 'only those on this node')
     .option('--queue', 'requests that wait for resources instead');
+  addListOptions(leases);
   addManagerOptions(leases, [
     ['rfaas leases --node node-1', 'who holds cores there, and for how long'],
     ['rfaas leases --queue', 'who waits'],
     ['rfaas leases release 0123456789abcdef0123456789abcdef', 'ends that lease'],
   ]).action(async (values: unknown) => {
-    const options = parseOptions(listOptions, values);
+    const options = parseOptions(leaseListOptions, values);
     await (options.queue ? listQueue(options, context) : listLeases(options, context));
   });
   addManagerOptions(leases.command('release <lease>').description('end a lease')).action(
@@ -39,11 +46,11 @@ export function addLeasesCommand(program: Command, context: MainContext): void {
   );
 }
 
-async function listLeases(options: z.output<typeof listOptions>, context: MainContext): Promise<void> {
+async function listLeases(options: z.output<typeof leaseListOptions>, context: MainContext): Promise<void> {
   const query = new URLSearchParams();
   if (options.tenant !== undefined) query.set('tenant', options.tenant);
   if (options.node !== undefined) query.set('node', options.node);
-  const answer = await askManager(options, { path: `leases?${query.toString()}` }, context);
+  const answer = await askManagerForList(options, `leases?${query.toString()}`, context, options.limit);
   if (options.json) return context.print(JSON.stringify(answer));
   const now = Date.now();
   const rows = understand(z.array(lease), answer, 'leases').map((each) => [
@@ -60,8 +67,8 @@ async function listLeases(options: z.output<typeof listOptions>, context: MainCo
   context.print(formatTable(header, rows));
 }
 
-async function listQueue(options: z.output<typeof listOptions>, context: MainContext): Promise<void> {
-  const answer = await askManager(options, { path: 'queue' }, context);
+async function listQueue(options: z.output<typeof leaseListOptions>, context: MainContext): Promise<void> {
+  const answer = await askManagerForList(options, 'queue', context, options.limit);
   if (options.json) return context.print(JSON.stringify(answer));
   const now = Date.now();
   const rows = understand(z.array(queued), answer, 'queued requests')

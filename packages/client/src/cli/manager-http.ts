@@ -44,6 +44,46 @@ export async function askManager(
   return jsonOf(response);
 }
 
+/** Items of a list that are asked for at once. */
+const pageItems = 1000;
+
+/**
+ * The same for a list, page by page, so that neither side holds up others with a long answer.
+ *
+ * @param limit no more than so many; default: all
+ */
+export async function askManagerForList(
+  address: ManagerAddress,
+  path: string,
+  context: MainContext,
+  limit = Infinity,
+): Promise<unknown[]> {
+  const items: unknown[] = [];
+  const [base, search = ''] = path.split('?');
+  const query = new URLSearchParams(search);
+  for (let more = true; more && items.length < limit;) {
+    query.set('limit', String(Math.min(pageItems, limit - items.length)));
+    const response = await send(address, { path: `${base}?${query.toString()}` }, context);
+    const page = await jsonOf(response);
+    if (!Array.isArray(page)) {
+      throw new RfaasError('RFAAS_ERR_PROTOCOL', `${response.url} answered with something else than a list`);
+    }
+    items.push(...(page as unknown[]));
+    const after = afterOf(response.headers.get('link'));
+    more = after !== undefined;
+    if (after !== undefined) query.set('after', after);
+  }
+  return items;
+}
+
+/** Where the next page begins, from a header such as `</nodes?limit=10&after=node-9>; rel="next"`. */
+function afterOf(link: string | null): string | undefined {
+  const target = /<([^>]*)>; rel="next"/.exec(link ?? '')?.[1];
+  return target === undefined
+    ? undefined
+    : (new URLSearchParams(target.split('?')[1]).get('after') ?? undefined);
+}
+
 /** The same for an answer that is text, however long: piece by piece, as it comes. */
 export async function* readFromManager(
   address: ManagerAddress,

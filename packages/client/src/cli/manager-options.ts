@@ -1,3 +1,4 @@
+import { integerOption } from '@rfaas/core';
 import type { Command } from 'commander';
 import { z } from 'zod';
 
@@ -7,6 +8,14 @@ export const managerOptions = z.object({
   tokenFile: z.string().optional(),
   json: z.boolean().default(false),
 });
+
+/** The options of commands that list something. */
+export const listOptions = managerOptions.extend({ limit: integerOption(1).optional() });
+
+/** Adds what {@link listOptions} has beyond {@link managerOptions}. */
+export function addListOptions(command: Command): Command {
+  return command.option('--limit <count>', 'show no more than so many');
+}
 
 /** Adds the options of {@link managerOptions} to a command, and examples to its help. */
 export function addManagerOptions(

@@ -2,23 +2,33 @@ import { integerOption, parseOptions, type MainContext } from '@rfaas/core';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { node, understand } from './manager-answers.ts';
-import { askManager } from './manager-http.ts';
-import { addManagerOptions, managerOptions, optionsOf } from './manager-options.ts';
+import { askManager, askManagerForList } from './manager-http.ts';
+import {
+  addListOptions,
+  addManagerOptions,
+  listOptions,
+  managerOptions,
+  optionsOf,
+} from './manager-options.ts';
 import { formatMebibytes } from './quantities.ts';
 import { formatTable } from './table.ts';
 
+const nodeListOptions = listOptions.extend({ match: z.string().optional() });
 const drainOptions = managerOptions.extend({ grace: integerOption(0, 2 ** 31 - 1).optional() });
 
 /** `rfaas nodes`, and `drain`, `resume` and `remove` below it. */
 export function addNodesCommand(program: Command, context: MainContext): void {
   const nodes = program
     .command('nodes')
-    .description('list the nodes of the cluster, take them out of service and back');
+    .description('list the nodes of the cluster, take them out of service and back')
+    .option('--match <text>', 'only nodes with this in their name or state, or of a tenant of that name');
+  addListOptions(nodes);
   addManagerOptions(nodes, [
     ['rfaas nodes', 'every node, with what is free on it'],
+    ['rfaas nodes --match suspect', 'nodes whose connection is gone'],
     ['rfaas nodes drain node-1 --grace 600000', 'no new leases there; those that run have ten minutes'],
     ['rfaas nodes resume node-1', 'back into service'],
-  ]).action(async (values: unknown) => list(parseOptions(managerOptions, values), context));
+  ]).action(async (values: unknown) => list(parseOptions(nodeListOptions, values), context));
   const drain = nodes
     .command('drain <node>')
     .description('no new leases on a node; those that run there are ended after a grace time')
@@ -43,8 +53,9 @@ export function addNodesCommand(program: Command, context: MainContext): void {
   });
 }
 
-async function list(options: z.output<typeof managerOptions>, context: MainContext): Promise<void> {
-  const answer = await askManager(options, { path: 'nodes' }, context);
+async function list(options: z.output<typeof nodeListOptions>, context: MainContext): Promise<void> {
+  const query = options.match === undefined ? '' : `?match=${encodeURIComponent(options.match)}`;
+  const answer = await askManagerForList(options, `nodes${query}`, context, options.limit);
   if (options.json) return context.print(JSON.stringify(answer));
   const rows = understand(z.array(node), answer, 'nodes').map((each) => [
     each.name,

@@ -2,8 +2,14 @@ import { integerOption, parseOptions, type MainContext } from '@rfaas/core';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { tenant, understand } from './manager-answers.ts';
-import { askManager } from './manager-http.ts';
-import { addManagerOptions, managerOptions, optionsOf } from './manager-options.ts';
+import { askManager, askManagerForList } from './manager-http.ts';
+import {
+  addListOptions,
+  addManagerOptions,
+  listOptions,
+  managerOptions,
+  optionsOf,
+} from './manager-options.ts';
 import { formatCount, formatMebibytes } from './quantities.ts';
 import { formatTable } from './table.ts';
 
@@ -19,12 +25,13 @@ export function addTenantsCommand(program: Command, context: MainContext): void 
   const tenants = program
     .command('tenants')
     .description('list who holds what, and what each may hold at most; limit one');
+  addListOptions(tenants);
   addManagerOptions(tenants, [
     ['rfaas tenants', 'held/limit of every tenant that has or had leases'],
     ['rfaas tenants limit alice --cores 64 --leases 10', 'alice holds no more than that; other limits end'],
   ]).action(async (values: unknown) => {
-    const options = parseOptions(managerOptions, values);
-    const answer = await askManager(options, { path: 'tenants' }, context);
+    const options = parseOptions(listOptions, values);
+    const answer = await askManagerForList(options, 'tenants', context, options.limit);
     if (options.json) return context.print(JSON.stringify(answer));
     const rows = understand(z.array(tenant), answer, 'tenants').map((each) => [
       each.name,

@@ -42,6 +42,7 @@ export interface LeaseView {
 
 /** A request that waits for resources. Times are milliseconds since 1970. */
 export interface QueuedView {
+  readonly leaseId: string;
   readonly tenant: string;
   /** From 1, among the requests of its tenant: these are served in order. */
   readonly position: number;

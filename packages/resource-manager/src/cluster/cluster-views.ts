@@ -91,9 +91,9 @@ export class ClusterViews {
 }
 
 function queuedView(
-  { tenant, since, deadline, request: { placement } }: WaitingRequest<QueuedLease>,
+  { id, tenant, since, deadline, request: { placement } }: WaitingRequest<QueuedLease>,
   position: number,
 ): QueuedView {
   const nodes = placement.distinctNodes ? placement.parts : 0;
-  return { tenant, position, since, deadline, wanted: wantedResources(placement), nodes };
+  return { leaseId: id, tenant, position, since, deadline, wanted: wantedResources(placement), nodes };
 }

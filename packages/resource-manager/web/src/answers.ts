@@ -39,6 +39,7 @@ export interface Lease extends Resources {
 
 /** `GET /queue`. */
 export interface Queued {
+  readonly id: string;
   readonly tenant: string;
   readonly position: number;
   readonly since: string;

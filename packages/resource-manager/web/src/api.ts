@@ -10,6 +10,14 @@ export class ApiError extends Error {
 
 const storageKey = 'rfaas-token';
 const timeoutMs = 10_000;
+/** Of a list so much is asked for every time: more than is shown, since some of it is filtered out here. */
+const listItems = 1000;
+
+/** Some items of a list, and how many there are in all. */
+export interface List<T> {
+  readonly items: readonly T[];
+  readonly total: number;
+}
 
 /** Asks the resource manager that the page came from, with a token that never leaves this tab. */
 export class Api {
@@ -35,7 +43,15 @@ export class Api {
 
   /** @throws ApiError */
   async get<T>(path: string): Promise<T> {
-    return (await this.#ask('GET', path)) as T;
+    return (await this.#ask('GET', path)).answer as T;
+  }
+
+  /** The beginning of a list of what has `match` in its names. @throws ApiError */
+  async list<T>(path: string, match: string): Promise<List<T>> {
+    const query = new URLSearchParams({ limit: String(listItems), ...(match === '' ? {} : { match }) });
+    const { answer, headers } = await this.#ask('GET', `${path}?${query.toString()}`);
+    const items = answer as readonly T[];
+    return { items, total: Number(headers.get('x-total-count') ?? items.length) };
   }
 
   /** @throws ApiError */
@@ -43,7 +59,11 @@ export class Api {
     await this.#ask(method, path, body);
   }
 
-  async #ask(method: string, path: string, body?: unknown): Promise<unknown> {
+  async #ask(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ readonly answer: unknown; readonly headers: Headers }> {
     let response: Response;
     try {
       response = await fetch(path, {
@@ -62,7 +82,7 @@ export class Api {
     if (!response.ok) {
       throw new ApiError(response.status, messageOf(answer) ?? `HTTP ${response.status}`);
     }
-    return answer;
+    return { answer, headers: response.headers };
   }
 
   #readClock(date: string | null): void {

@@ -1,4 +1,4 @@
-import { ApiError, type Api } from './api.ts';
+import { ApiError, type Api, type List } from './api.ts';
 import type { Caller, Lease, Node, Queued, Stats, Tenant } from './answers.ts';
 import { Charts } from './charts.ts';
 import { confirmAction } from './confirmation.ts';
@@ -9,17 +9,28 @@ import { NodesTable } from './nodes-table.ts';
 import { Tiles } from './tiles.ts';
 
 const intervalMs = 2000;
+const typingMs = 300;
 const announcementMs = 8000;
 
 interface Answers {
-  readonly nodes: readonly Node[];
-  readonly leases: readonly Lease[];
-  readonly queue: readonly Queued[];
-  readonly tenants: readonly Tenant[];
+  readonly nodes: List<Node>;
+  readonly leases: List<Lease>;
+  /** Those that the filter lets pass, and perhaps others. */
+  readonly matchingLeases: List<Lease>;
+  readonly queue: List<Queued>;
+  readonly tenants: List<Tenant>;
   readonly stats: Stats | undefined;
 }
 
-const nothing: Answers = { nodes: [], leases: [], queue: [], tenants: [], stats: undefined };
+const none = { items: [], total: 0 };
+const nothing: Answers = {
+  nodes: none,
+  leases: none,
+  matchingLeases: none,
+  queue: none,
+  tenants: none,
+  stats: undefined,
+};
 
 /** The cluster, asked for again and again while the page is seen. */
 export class Dashboard {
@@ -55,7 +66,12 @@ export class Dashboard {
   start(): void {
     document.addEventListener('visibilitychange', () => this.#refresh());
     for (const id of ['nodes-filter', 'leases-filter'])
-      byId(id).addEventListener('input', () => this.#show());
+      byId(id).addEventListener('input', () => {
+        this.#show();
+        // What is not here is looked for by the manager, once the typing pauses.
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => this.#refresh(), typingMs);
+      });
     this.#refresh();
   }
 
@@ -93,13 +109,16 @@ export class Dashboard {
     const isNode = role === 'node';
     try {
       const [nodes, leases, queue, tenants, stats] = await Promise.all([
-        api.get<Node[]>('nodes'),
-        api.get<Lease[]>('leases'),
-        isNode ? [] : api.get<Queued[]>('queue'),
-        isNode ? [] : api.get<Tenant[]>('tenants'),
+        api.list<Node>('nodes', wanted('nodes-filter')),
+        api.list<Lease>('leases', ''),
+        isNode ? none : api.list<Queued>('queue', ''),
+        isNode ? none : api.list<Tenant>('tenants', ''),
         isNode || role === 'tenant' ? undefined : api.get<Stats>('stats'),
       ]);
-      this.#answers = { nodes, leases, queue, tenants, stats };
+      // Where not all leases came, the manager looks for those that are wanted.
+      const filter = leases.total > leases.items.length ? wanted('leases-filter') : '';
+      const matchingLeases = filter === '' ? leases : await api.list<Lease>('leases', filter);
+      this.#answers = { nodes, leases, matchingLeases, queue, tenants, stats };
       if (stats !== undefined) {
         const moment = this.#history.add(stats);
         this.#tiles.show(stats, moment);
@@ -116,28 +135,27 @@ export class Dashboard {
   }
 
   #show(): void {
-    const { nodes, leases, queue, tenants } = this.#answers;
-    const wanted = (id: string): string => byId<HTMLInputElement>(id).value.trim().toLowerCase();
+    const { nodes, leases, matchingLeases, queue, tenants } = this.#answers;
     const [node, lease] = [wanted('nodes-filter'), wanted('leases-filter')];
     const holds = (name: string): boolean =>
-      leases.some(
+      leases.items.some(
         ({ tenant, shares }) =>
           tenant.toLowerCase().includes(node) && shares.some((share) => share.node === name),
       );
-    this.#nodes.show(
-      nodes.filter(
-        ({ name, state, drain }) => `${name} ${state} ${drain}`.toLowerCase().includes(node) || holds(name),
-      ),
-      leases,
-      this.#api.now(),
+    // Who holds what is known here where all leases came; else the manager's choice stands.
+    const shownNodes =
+      leases.total > leases.items.length
+        ? nodes
+        : filtered(
+            nodes,
+            ({ name, state, drain }) =>
+              `${name} ${state} ${drain}`.toLowerCase().includes(node) || holds(name),
+          );
+    this.#nodes.show(shownNodes, leases, this.#api.now());
+    const shownLeases = filtered(matchingLeases, ({ id, tenant, shares }) =>
+      [id, tenant, ...shares.map((share) => share.node)].join(' ').toLowerCase().includes(lease),
     );
-    this.#leases.show(
-      leases.filter(({ id, tenant, shares }) =>
-        [id, tenant, ...shares.map((share) => share.node)].join(' ').toLowerCase().includes(lease),
-      ),
-      queue,
-      tenants,
-    );
+    this.#leases.show(shownLeases, queue, tenants);
   }
 
   async #drainOrResume(node: Node): Promise<void> {
@@ -192,4 +210,15 @@ export class Dashboard {
     // Said only when it changes: it is read aloud.
     if (place.textContent !== text) place.textContent = text;
   }
+}
+
+/** What somebody has typed into a filter. */
+function wanted(id: string): string {
+  return byId<HTMLInputElement>(id).value.trim().toLowerCase();
+}
+
+/** What passes; if nothing was left out here, there may be more at the manager. */
+function filtered<T>({ items, total }: List<T>, passes: (item: T) => boolean): List<T> {
+  const passed = items.filter(passes);
+  return { items: passed, total: passed.length < items.length ? passed.length : total };
 }

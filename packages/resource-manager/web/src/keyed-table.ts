@@ -50,7 +50,8 @@ export class KeyedTable<T> {
     );
   }
 
-  show(items: readonly T[]): void {
+  /** `total`: how many there are, where not all were asked for. */
+  show(items: readonly T[], total = items.length): void {
     const { key, empty } = this.#options;
     const shown = items.slice(0, mostRows);
     const keys = new Set(shown.map(key));
@@ -67,7 +68,7 @@ export class KeyedTable<T> {
         this.#body.insertBefore(row.line, this.#body.children[index] ?? null);
       }
     });
-    const more = items.length - shown.length;
+    const more = Math.max(total, items.length) - shown.length;
     this.#note.textContent = items.length === 0 ? empty : `and ${more} more: filter to see them`;
     this.#note.hidden = items.length > 0 && more === 0;
   }

@@ -1,4 +1,5 @@
 import type { Lease, Queued, Tenant } from './answers.ts';
+import type { List } from './api.ts';
 import { byId, element } from './element.ts';
 import { KeyedTable } from './keyed-table.ts';
 import { formatCount, formatDuration, formatMebibytes } from './quantities.ts';
@@ -19,10 +20,16 @@ export class LeaseTables {
     this.#tenants = tenantsTable();
   }
 
-  show(leases: readonly Lease[], queue: readonly Queued[], tenants: readonly Tenant[]): void {
-    this.#leases.show([...leases].sort((a, b) => a.expiry.localeCompare(b.expiry)));
-    this.#queue.show(queue);
-    this.#tenants.show([...tenants].sort((a, b) => b.held.cores - a.held.cores));
+  show(leases: List<Lease>, queue: List<Queued>, tenants: List<Tenant>): void {
+    this.#leases.show(
+      [...leases.items].sort((a, b) => a.expiry.localeCompare(b.expiry)),
+      leases.total,
+    );
+    this.#queue.show(queue.items, queue.total);
+    this.#tenants.show(
+      [...tenants.items].sort((a, b) => b.held.cores - a.held.cores),
+      tenants.total,
+    );
   }
 }
 
@@ -65,7 +72,7 @@ function queueTable(now: () => number): KeyedTable<Queued> {
   return new KeyedTable<Queued>({
     table: byId('queue'),
     caption: 'Requests that wait for resources',
-    key: ({ tenant, position }) => `${tenant} ${position}`,
+    key: ({ id }) => id,
     empty: 'Nobody waits',
     columns: [
       {

@@ -1,4 +1,5 @@
 import type { Lease, Node } from './answers.ts';
+import type { List } from './api.ts';
 import { byId, element } from './element.ts';
 import { KeyedTable } from './keyed-table.ts';
 import { formatDuration, formatMebibytes } from './quantities.ts';
@@ -62,9 +63,14 @@ export class NodesTable {
     });
   }
 
-  show(nodes: readonly Node[], leases: readonly Lease[], now: number): void {
-    const holders = holdersByNode(leases);
-    this.#table.show(nodes.map((node) => ({ node, holders: holders.get(node.name) ?? [], now })));
+  show(nodes: List<Node>, leases: List<Lease>, now: number): void {
+    const known = holdersByNode(leases.items);
+    const isComplete = leases.items.length >= leases.total;
+    const rows = nodes.items.map((node) => {
+      const holders = known.get(node.name) ?? [];
+      return { node, holders: isComplete ? holders : withOthers(node, holders), now };
+    });
+    this.#table.show(rows, nodes.total);
   }
 }
 
@@ -81,6 +87,12 @@ function holdersByNode(leases: readonly Lease[]): ReadonlyMap<string, Holder[]> 
   const list = (tenants: Map<string, number>): Holder[] =>
     [...tenants].map(([tenant, cores]) => ({ tenant, cores })).sort((a, b) => b.cores - a.cores);
   return new Map([...found].map(([node, tenants]) => [node, list(tenants)]));
+}
+
+/** Whose leases did not come, because there are so many, are others. */
+function withOthers({ cores, freeCores }: Node, holders: readonly Holder[]): readonly Holder[] {
+  const unknown = cores - freeCores - holders.reduce((sum, holder) => sum + holder.cores, 0);
+  return unknown > 0 ? [...holders, { tenant: 'others', cores: unknown }] : holders;
 }
 
 function stateText({ node, now }: Row): string {

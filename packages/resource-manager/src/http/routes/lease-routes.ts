@@ -1,14 +1,25 @@
 import { RfaasError } from '@rfaas/core';
 import type { HttpCaller } from '@rfaas/core/http';
 import { z } from 'zod';
-import type { ClusterConsole, LeaseView } from '../../cluster/cluster-view.ts';
+import type { ClusterConsole, LeaseView, QueuedView } from '../../cluster/cluster-view.ts';
 import { everyRole, maySeeLease } from '../guard.ts';
 import type { HttpApp } from '../http-app.ts';
+import { pageOf, pageQuery, type Listed } from '../paging.ts';
 import { errorBody } from '../schemas/common-schemas.ts';
 import { lease, leaseOf, leaseParameters, leaseQuery, queued, queuedOf } from '../schemas/lease-schemas.ts';
 import type { RouteOptions } from './route-options.ts';
 
 const tags = ['leases'];
+
+const listedLeases: Listed<LeaseView> = {
+  key: ({ leaseId }) => leaseId,
+  texts: ({ leaseId, tenant, shares }) => [leaseId, tenant, ...shares.map(({ node }) => node)],
+};
+/** In the order in which they came: the first of a tenant is served first. */
+const listedQueue: Listed<QueuedView> = {
+  key: ({ since, leaseId }) => `${String(Math.floor(since)).padStart(13, '0')}-${leaseId}`,
+  texts: ({ leaseId, tenant }) => [leaseId, tenant],
+};
 
 /** `GET /leases`, `GET` and `DELETE /leases/ID`, `GET /queue`. Tenants and nodes see their own. */
 export function addLeaseRoutes(app: HttpApp, options: RouteOptions): void {
@@ -28,13 +39,17 @@ function addReading(app: HttpApp, { console }: RouteOptions): void {
         response: { 200: z.array(lease) },
       },
     },
-    async ({ query, caller }) =>
-      console
+    async (request, reply) => {
+      const { query, caller } = request;
+      const leases = console
         .leases()
         .filter((view) => maySeeLease(caller, view))
         .filter(({ tenant }) => query.tenant === undefined || query.tenant === tenant)
-        .filter(({ shares }) => query.node === undefined || shares.some((share) => share.node === query.node))
-        .map(leaseOf),
+        .filter(
+          ({ shares }) => query.node === undefined || shares.some((share) => share.node === query.node),
+        );
+      return pageOf(leases, listedLeases, request, reply).map(leaseOf);
+    },
   );
   app.get(
     '/leases/:lease',
@@ -53,13 +68,20 @@ function addReading(app: HttpApp, { console }: RouteOptions): void {
     '/queue',
     {
       config: { roles: ['operator', 'monitor', 'tenant'] },
-      schema: { tags, summary: 'Requests that wait for resources', response: { 200: z.array(queued) } },
+      schema: {
+        tags,
+        summary: 'Requests that wait for resources',
+        querystring: pageQuery,
+        response: { 200: z.array(queued) },
+      },
     },
-    async ({ caller }) =>
-      console
+    async (request, reply) => {
+      const { caller } = request;
+      const waiting = console
         .queue()
-        .filter(({ tenant }) => caller.role !== 'tenant' || caller.name === tenant)
-        .map(queuedOf),
+        .filter(({ tenant }) => caller.role !== 'tenant' || caller.name === tenant);
+      return pageOf(waiting, listedQueue, request, reply).map(queuedOf);
+    },
   );
 }
 

@@ -1,8 +1,10 @@
 import { RfaasError } from '@rfaas/core';
 import { z } from 'zod';
-import type { NodeView } from '../../cluster/cluster-view.ts';
-import { checkOwnNode, everyRole } from '../guard.ts';
+import type { HttpCaller } from '@rfaas/core/http';
+import type { ClusterConsole, NodeView } from '../../cluster/cluster-view.ts';
+import { checkOwnNode, everyRole, maySeeLease } from '../guard.ts';
 import type { HttpApp } from '../http-app.ts';
+import { pageOf, pageQuery, type Listed } from '../paging.ts';
 import { errorBody, nodeParameters, nodeQuery } from '../schemas/common-schemas.ts';
 import { addBody, drainBody, node, nodeOf } from '../schemas/node-schemas.ts';
 import type { RouteOptions } from './route-options.ts';
@@ -22,9 +24,22 @@ function addReading(app: HttpApp, { console }: RouteOptions): void {
     '/nodes',
     {
       config: { roles: everyRole },
-      schema: { tags, summary: 'Nodes and what is free on them', response: { 200: z.array(node) } },
+      schema: {
+        tags,
+        summary:
+          'Nodes and what is free on them; "match" also finds the nodes of a tenant that the caller may see',
+        querystring: pageQuery,
+        response: { 200: z.array(node) },
+      },
     },
-    async () => console.nodes().map(nodeOf),
+    async (request, reply) => {
+      const holders = request.query.match === undefined ? undefined : holdersByNode(console, request.caller);
+      const listed: Listed<NodeView> = {
+        key: ({ name }) => name,
+        texts: ({ name, state, drain }) => [name, state, drain, ...(holders?.get(name) ?? [])],
+      };
+      return pageOf(console.nodes(), listed, request, reply).map(nodeOf);
+    },
   );
   app.get(
     '/nodes/:node',
@@ -134,4 +149,20 @@ function findNode(nodes: readonly NodeView[], name: string): NodeView {
     });
   }
   return found;
+}
+
+/** The tenants of the leases on each node, as far as the caller may see them. */
+function holdersByNode(
+  console: ClusterConsole,
+  caller: HttpCaller,
+): ReadonlyMap<string, ReadonlySet<string>> {
+  const holders = new Map<string, Set<string>>();
+  for (const lease of console.leases().filter((view) => maySeeLease(caller, view))) {
+    for (const { node: name, freed } of lease.shares) {
+      if (freed) continue;
+      const tenants = holders.get(name) ?? new Set();
+      holders.set(name, tenants.add(lease.tenant));
+    }
+  }
+  return holders;
 }

@@ -1,17 +1,24 @@
 import { RfaasError } from '@rfaas/core';
 import { z } from 'zod';
-import type { ClusterConsole } from '../../cluster/cluster-view.ts';
+import type { ClusterConsole, TenantView } from '../../cluster/cluster-view.ts';
 import { noUsage } from '../../cluster/usage-sum.ts';
 import type { HttpApp } from '../http-app.ts';
+import { pageOf, pageQuery, type Listed } from '../paging.ts';
 import { errorBody } from '../schemas/common-schemas.ts';
 import { tenant, tenantLimits, tenantOf, tenantParameters } from '../schemas/lease-schemas.ts';
 import type { RouteOptions } from './route-options.ts';
 
 const tags = ['tenants'];
+const listed: Listed<TenantView> = { key: ({ tenant: name }) => name, texts: ({ tenant: name }) => [name] };
 const ofTenants = { roles: ['operator', 'monitor', 'tenant'] } as const;
 
 /** `GET /tenants`, `GET /tenants/NAME`, `PUT /tenants/NAME/limits`. A tenant sees itself. */
-export function addTenantRoutes(app: HttpApp, { console, logger }: RouteOptions): void {
+export function addTenantRoutes(app: HttpApp, options: RouteOptions): void {
+  addReading(app, options);
+  addLimits(app, options);
+}
+
+function addReading(app: HttpApp, { console }: RouteOptions): void {
   app.get(
     '/tenants',
     {
@@ -19,14 +26,17 @@ export function addTenantRoutes(app: HttpApp, { console, logger }: RouteOptions)
       schema: {
         tags,
         summary: 'Tenants with what they hold and may hold',
+        querystring: pageQuery,
         response: { 200: z.array(tenant) },
       },
     },
-    async ({ caller }) =>
-      console
+    async (request, reply) => {
+      const { caller } = request;
+      const visible = console
         .tenants()
-        .filter((view) => caller.role !== 'tenant' || caller.name === view.tenant)
-        .map(tenantOf),
+        .filter((view) => caller.role !== 'tenant' || caller.name === view.tenant);
+      return pageOf(visible, listed, request, reply).map(tenantOf);
+    },
   );
   app.get(
     '/tenants/:tenant',
@@ -46,6 +56,9 @@ export function addTenantRoutes(app: HttpApp, { console, logger }: RouteOptions)
       return findTenant(console, params.tenant);
     },
   );
+}
+
+function addLimits(app: HttpApp, { console, logger }: RouteOptions): void {
   app.put(
     '/tenants/:tenant/limits',
     {

@@ -1,6 +1,7 @@
 import { configFields, type Usage } from '@rfaas/core';
 import { z } from 'zod';
 import type { Bill, LeaseView, QueuedView, TenantView } from '../../cluster/cluster-view.ts';
+import { pageQuery } from '../paging.ts';
 import { leaseId, moment, resources, usage } from './common-schemas.ts';
 import { isoOrNull } from './node-schemas.ts';
 
@@ -30,7 +31,7 @@ export const lease = resources
 export const leaseParameters = z.strictObject({ lease: leaseId });
 
 /** Which leases are listed. */
-export const leaseQuery = z.strictObject({
+export const leaseQuery = pageQuery.extend({
   tenant: configFields.entityName.optional(),
   node: configFields.entityName.optional(),
 });
@@ -38,6 +39,7 @@ export const leaseQuery = z.strictObject({
 /** A request that waits for resources. */
 export const queued = z
   .object({
+    id: leaseId.meta({ description: 'Identifier of the lease that it will be' }),
     tenant: z.string(),
     position: z.int().meta({ description: 'From 1, among the requests of its tenant' }),
     since: moment,
@@ -102,6 +104,7 @@ export function leaseOf(view: LeaseView): z.input<typeof lease> {
 /** A queued request for {@link queued}. */
 export function queuedOf(view: QueuedView): z.input<typeof queued> {
   return {
+    id: view.leaseId,
     tenant: view.tenant,
     position: view.position,
     since: new Date(view.since).toISOString(),
