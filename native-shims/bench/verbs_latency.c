@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The raw round trip of an RDMA device: a write with immediate there and one back between two processes, by libibverbs
- * and librdmacm alone. The client spins; the server spins, or arms its completion queue and sleeps for each request,
- * and the client then pauses before each, so that it does.
+ * and librdmacm alone. The client spins; the server spins (spin), or waits for the event of each request, which the
+ * client sends at once (events) or after a pause (pauses).
  *
- *   verbs_latency ADDRESS PROCESSOR PROCESSOR BYTES ROUND_TRIPS spin|sleep
+ *   verbs_latency ADDRESS PROCESSOR PROCESSOR BYTES ROUND_TRIPS spin|events|pauses
  */
 #define _GNU_SOURCE
 #include "samples.h"
@@ -21,6 +21,9 @@
 #define WARM_UP 500u
 #define PAUSE_MICROSECONDS 500u
 #define RNR_TIMER 7 /* 0.12 ms; what rdma_cm leaves is 655 ms */
+
+enum mode { SPIN, EVENTS, PAUSES, MODES };
+static const char *const mode_names[MODES] = {[SPIN] = "spin", [EVENTS] = "events", [PAUSES] = "pauses"};
 
 struct memory {
   uint64_t address;
@@ -148,7 +151,7 @@ static void resolve(const char *host, uint16_t port, struct sockaddr_storage *ad
   }
 }
 
-static void run_server(const char *host, uint32_t bytes, int port_pipe, int sleeps) {
+static void run_server(const char *host, uint32_t bytes, int port_pipe, enum mode mode) {
   struct sockaddr_storage address;
   struct rdma_cm_id *listener;
   struct rdma_cm_id *id;
@@ -166,7 +169,7 @@ static void run_server(const char *host, uint32_t bytes, int port_pipe, int slee
   require(rdma_accept(id, &parameters) == 0, "rdma_accept");
   set_rnr_timer(&side);
   for (uint64_t number = 0;; number++) {
-    if (sleeps)
+    if (mode != SPIN)
       sleep_until_write(&side);
     else
       while (!poll_once(&side)) {
@@ -176,7 +179,7 @@ static void run_server(const char *host, uint32_t bytes, int port_pipe, int slee
   }
 }
 
-static void run_client(const char *host, uint32_t bytes, int port_pipe, uint64_t count, int sleeps) {
+static void run_client(const char *host, uint32_t bytes, int port_pipe, uint64_t count, enum mode mode) {
   struct sockaddr_storage address;
   struct sockaddr_storage source;
   struct rdma_cm_id *id;
@@ -197,7 +200,7 @@ static void run_client(const char *host, uint32_t bytes, int port_pipe, uint64_t
   require(samples != NULL, "calloc");
   uint64_t before = rfaas_ticks();
   for (uint64_t i = 0; i < WARM_UP + count; i++) {
-    if (sleeps) {
+    if (mode == PAUSES) {
       (void)usleep(PAUSE_MICROSECONDS);
       before = rfaas_ticks();
     }
@@ -210,20 +213,22 @@ static void run_client(const char *host, uint32_t bytes, int port_pipe, uint64_t
       samples[i - WARM_UP] = now - before;
     before = now;
   }
-  print_samples(sleeps ? "raw verbs, server sleeps" : "raw verbs", samples, count);
+  print_samples("raw verbs", samples, count);
   free(samples);
 }
 
 int main(int argc, char **argv) {
-  if (argc != 7 || (strcmp(argv[6], "spin") != 0 && strcmp(argv[6], "sleep") != 0)) {
-    fprintf(stderr, "usage: verbs_latency ADDRESS PROCESSOR PROCESSOR BYTES ROUND_TRIPS spin|sleep\n");
+  enum mode mode = SPIN;
+  while (argc == 7 && mode < MODES && strcmp(argv[6], mode_names[mode]) != 0)
+    mode++;
+  if (argc != 7 || mode == MODES) {
+    fprintf(stderr, "usage: verbs_latency ADDRESS PROCESSOR PROCESSOR BYTES ROUND_TRIPS spin|events|pauses\n");
     return 2;
   }
   int here = (int)number_argument(argv[2], "processor");
   int there = (int)number_argument(argv[3], "processor");
   uint32_t bytes = (uint32_t)number_argument(argv[4], "bytes");
   uint64_t count = (uint64_t)number_argument(argv[5], "round trips");
-  int sleeps = strcmp(argv[6], "sleep") == 0;
   int ports[2];
   require(pipe(ports) == 0, "pipe");
   pid_t other = fork();
@@ -231,12 +236,12 @@ int main(int argc, char **argv) {
   if (other == 0) {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     pin_to(there);
-    run_server(argv[1], bytes, ports[1], sleeps);
+    run_server(argv[1], bytes, ports[1], mode);
   }
   (void)close(ports[1]);
   pin_to(here);
   rfaas_ticks_calibrate();
-  run_client(argv[1], bytes, ports[0], count, sleeps);
+  run_client(argv[1], bytes, ports[0], count, mode);
   (void)kill(other, SIGKILL);
   (void)waitpid(other, NULL, 0);
   return 0;

@@ -19,6 +19,7 @@ const WARM_UP = 100_000;
 const STALL_COUNT = 10_000;
 const MOST_SAMPLES = 10_000;
 const MOST_WARM_SAMPLES = 1000;
+const WARM_UP_WARM = 500;
 const PAUSE_MS = 0.5;
 
 /** Whole invocations on a real RDMA device, against the round trip of libibverbs alone. */
@@ -33,11 +34,11 @@ export const rdma: Benchmark = {
     const bytes = setting.sizes[0] ?? 64;
     const count = Math.min(MOST_SAMPLES, setting.count);
     const few = { ...setting, count };
-    const [raw, rawAsleep] = await measureRaw(address, few, bytes);
+    const raw = await measureRaw(address, few, bytes);
     const inC = await measureShim(url, few, bytes);
     const inTypeScript = await measureFromTypeScript(url, few, bytes);
     const invocations = await measureInvocations(url, few, bytes);
-    const { hotNative, warmNative } = invocations;
+    const { hotNative, warmNative, warmAfterPauses } = invocations;
     const times = (one: Measurement, other: Measurement): number =>
       Math.round((net(one) / net(other)) * 1000) / 1000;
     return {
@@ -47,13 +48,14 @@ export const rdma: Benchmark = {
         warmUp: `${WARM_UP} invocations`,
         pauseMs: PAUSE_MS,
       },
-      measurements: [raw, rawAsleep, inC, inTypeScript, ...invocations.all].map((each) => ({
+      measurements: [raw.spin, raw.events, raw.pauses, inC, inTypeScript, ...invocations.all].map((each) => ({
         ...each,
-        timesTransport: net(each) / net(raw),
+        timesTransport: net(each) / net(raw.spin),
       })),
       facts: {
-        'hot native / libibverbs': times(hotNative, raw),
-        'warm native / libibverbs, server sleeps': times(warmNative, rawAsleep),
+        'hot native / libibverbs': times(hotNative, raw.spin),
+        'warm native / libibverbs, server waits for events': times(warmNative, raw.events),
+        'the same, after pauses': times(warmAfterPauses, raw.pauses),
         ...invocations.facts,
       },
     };
@@ -68,21 +70,26 @@ function requireAddress(): string {
   );
 }
 
+type RawMode = 'spin' | 'events' | 'pauses';
+
+/** The client spins; the server spins, or sleeps until the event of each request, which comes at once or after a pause. */
 async function measureRaw(
   address: string,
   { processors, count, progress }: BenchmarkSetting,
   bytes: number,
-): Promise<[Measurement, Measurement]> {
+): Promise<Record<RawMode, Measurement>> {
   progress.show('libibverbs alone');
-  const spinning = await runNativeProgram('verbs_latency', [address, ...processors, bytes, count, 'spin']);
-  const asleep = await runNativeProgram('verbs_latency', [
-    ...[address, ...processors, bytes],
-    ...[Math.min(count, MOST_WARM_SAMPLES), 'sleep'],
-  ]);
-  return [
-    { ...spinning, name: `libibverbs, C, ${bytes} B` },
-    { ...asleep, name: `libibverbs, C, ${bytes} B, server sleeps` },
-  ];
+  const measure = async (mode: RawMode, what: string, samples: number): Promise<Measurement> => {
+    const words = [address, ...processors, bytes, samples, mode];
+    const measured = await runNativeProgram('verbs_latency', words);
+    return { ...measured, name: `libibverbs, C, ${bytes} B${what}` };
+  };
+  const few = Math.min(count, MOST_WARM_SAMPLES);
+  return {
+    spin: await measure('spin', '', count),
+    events: await measure('events', ', events', few),
+    pauses: await measure('pauses', ', events, pauses', few),
+  };
 }
 
 async function measureShim(
@@ -97,6 +104,7 @@ async function measureShim(
 interface Invocations {
   readonly hotNative: Measurement;
   readonly warmNative: Measurement;
+  readonly warmAfterPauses: Measurement;
   readonly all: readonly Measurement[];
   readonly facts: Readonly<Record<string, number>>;
 }
@@ -111,23 +119,32 @@ async function measureInvocations(
   await using client = node.client();
   await using lease = await client.lease({ cores: 1, memoryMiB: 1024 });
   pinThread([processors[0]]);
-  const measure = async (name: string, source: FunctionSource, hotTimeout: number): Promise<Measurement> => {
+  const measure = async <Result>(
+    source: FunctionSource,
+    hotTimeout: number,
+    take: (executor: Executor) => Result,
+  ): Promise<Result> => {
     await using executor = await lease.allocate(source, { hotTimeout });
-    return hotTimeout < 0 ? hot(executor, name, bytes, setting) : warm(executor, name, bytes, setting);
+    return take(executor);
   };
+  const hotOf = (kind: string) => (executor: Executor) =>
+    hot(executor, `hot ${kind}, ${bytes} B`, bytes, setting);
+  const warmOf = (kind: string) => (executor: Executor) =>
+    warm(executor, `warm ${kind}, ${bytes} B`, bytes, setting);
   const native = { library: nativeFile('libbench_functions.so') };
   const javascript = { module: FUNCTIONS_MODULE };
   const before = receiverNotReady();
-  const hotNative = await measure(`hot native, ${bytes} B`, native, -1);
+  const hotNative = await measure(native, -1, hotOf('native'));
   const facts = {
     [`slowest of ${hotNative.count} / median`]: Math.round((hotNative.max / hotNative.p50) * 10) / 10,
     'receivers not ready (rcvd_rnr_err)': receiverNotReady() - before,
   };
-  const hotJavaScript = await measure(`hot JavaScript, ${bytes} B`, javascript, -1);
-  const warmNative = await measure(`warm native, ${bytes} B`, native, 0);
-  const warmJavaScript = await measure(`warm JavaScript, ${bytes} B`, javascript, 0);
+  const hotJavaScript = await measure(javascript, -1, hotOf('JavaScript'));
+  const [warmNative, warmAfterPauses] = await measure(native, 0, warmOf('native'));
+  const warmJavaScript = await measure(javascript, 0, warmOf('JavaScript'));
   pinThread(processors);
-  return { hotNative, warmNative, all: [hotNative, hotJavaScript, warmNative, warmJavaScript], facts };
+  const all = [hotNative, hotJavaScript, warmNative, warmAfterPauses, ...warmJavaScript];
+  return { hotNative, warmNative, warmAfterPauses, all, facts };
 }
 
 function hot(
@@ -150,22 +167,23 @@ function hot(
   );
 }
 
-/** After pauses in which the executor's thread falls asleep. */
+/** By an executor that is always warm: one after the other, and after pauses in which its thread falls asleep for sure. */
 function warm(
   executor: Executor,
   name: string,
   bytes: number,
   { count, progress }: BenchmarkSetting,
-): Measurement {
+): [Measurement, Measurement] {
   const echo = executor.function('echo');
   using input = executor.allocateInput(bytes);
   using output = executor.allocateOutput(bytes);
+  const body = (): void => void echo.invokeSync(input, output);
   const samples = Math.min(count, MOST_WARM_SAMPLES);
-  const options = { count: samples, warmUp: 100, onProgress: progress.counting(name, samples) };
-  return measurement(
-    name,
-    sampleAfterPauses(() => void echo.invokeSync(input, output), PAUSE_MS, options),
-  );
+  const options = { count: samples, warmUp: WARM_UP_WARM, onProgress: progress.counting(name, samples) };
+  return [
+    measurement(name, sample(body, options)),
+    measurement(`${name}, pauses`, sampleAfterPauses(body, PAUSE_MS, options)),
+  ];
 }
 
 /** How often the device found no receive posted; NaN where it does not count. */
