@@ -48,12 +48,15 @@ export const rdma: Benchmark = {
         warmUp: `${WARM_UP} invocations`,
         pauseMs: PAUSE_MS,
       },
-      measurements: [raw.spin, raw.events, raw.pauses, inC, inTypeScript, ...invocations.all].map((each) => ({
-        ...each,
-        timesTransport: net(each) / net(raw.spin),
-      })),
+      measurements: [raw.spin, raw.events, raw.pauses, inC, inTypeScript, loopsInC, ...invocations.all].map(
+        (each) => ({
+          ...each,
+          timesTransport: net(each) / net(raw.spin),
+        }),
+      ),
       facts: {
         'hot native / libibverbs': times(hotNative, raw.spin),
+        'hot native in C / libibverbs': times(loopsInC, raw.spin),
         'warm native / libibverbs, server waits for events': times(warmNative, raw.events),
         'the same, after pauses': times(warmAfterPauses, raw.pauses),
         ...invocations.facts,
@@ -92,13 +95,17 @@ async function measureRaw(
   };
 }
 
-async function measureShim(
-  url: string,
+/** What TypeScript stands on, in C: both sides spin. */
+async function measureInC(
+  program: 'transport_latency' | 'invocation_latency',
+  what: string,
   { processors, count, progress }: BenchmarkSetting,
   bytes: number,
 ): Promise<Measurement> {
-  progress.show('transport in C');
-  return measureTransport(nativeTransport(url), { processors, bytes, count });
+  progress.show(`${what} in C`);
+  const library = nativeFile('librdmalib_verbs.so');
+  const measured = await runNativeProgram(program, [library, ...processors, bytes, count]);
+  return { ...measured, name: `${what}, C, ${bytes} B` };
 }
 
 interface Invocations {
