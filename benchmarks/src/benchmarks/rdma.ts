@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { net, type Measurement } from '../measure/report.ts';
 import { sample, sampleAfterPauses } from '../measure/sampling.ts';
 import { LocalNode } from '../programs/local-node.ts';
-import { measureTransport, nativeFile, runNativeProgram } from '../programs/native-program.ts';
+import { measureLoops, measureTransport, nativeFile, runNativeProgram } from '../programs/native-program.ts';
 import { nativeTransport } from '../programs/native-transport.ts';
 import { pinThread } from '../programs/processors.ts';
 import { measurement, type Benchmark, type BenchmarkSetting } from './benchmark.ts';
@@ -35,7 +35,7 @@ export const rdma: Benchmark = {
     const count = Math.min(MOST_SAMPLES, setting.count);
     const few = { ...setting, count };
     const raw = await measureRaw(address, few, bytes);
-    const inC = await measureShim(url, few, bytes);
+    const [inC, loopsInC] = await measureInC(url, few, bytes);
     const inTypeScript = await measureFromTypeScript(url, few, bytes);
     const invocations = await measureInvocations(url, few, bytes);
     const { hotNative, warmNative, warmAfterPauses } = invocations;
@@ -56,7 +56,7 @@ export const rdma: Benchmark = {
       ),
       facts: {
         'hot native / libibverbs': times(hotNative, raw.spin),
-        'hot native in C / libibverbs': times(loopsInC, raw.spin),
+        'both loops in C / libibverbs': times(loopsInC, raw.spin),
         'warm native / libibverbs, server waits for events': times(warmNative, raw.events),
         'the same, after pauses': times(warmAfterPauses, raw.pauses),
         ...invocations.facts,
@@ -95,17 +95,16 @@ async function measureRaw(
   };
 }
 
-/** What TypeScript stands on, in C: both sides spin. */
+/** What TypeScript stands on, in C: the transport, and both loops over it. Both sides spin. */
 async function measureInC(
-  program: 'transport_latency' | 'invocation_latency',
-  what: string,
+  url: string,
   { processors, count, progress }: BenchmarkSetting,
   bytes: number,
-): Promise<Measurement> {
-  progress.show(`${what} in C`);
-  const library = nativeFile('librdmalib_verbs.so');
-  const measured = await runNativeProgram(program, [library, ...processors, bytes, count]);
-  return { ...measured, name: `${what}, C, ${bytes} B` };
+): Promise<[Measurement, Measurement]> {
+  progress.show('in C');
+  const library = nativeTransport(url);
+  const setting = { processors, bytes, count };
+  return [await measureTransport(library, setting), await measureLoops(library, setting, 'unmapped')];
 }
 
 interface Invocations {
