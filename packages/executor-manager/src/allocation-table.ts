@@ -141,11 +141,11 @@ export class AllocationTable {
 
   /** The leases that have allocations, with what these hold. */
   held(): readonly LeaseHeld[] {
-    return [...this.#running.values()].map(({ leaseId, tenant, generation, expiry }) => {
+    return [...this.#running.values()].map(({ leaseId, tenant, generation, expiry, gpus }) => {
       const mine = this.#ofLease(leaseId);
       const cores = mine.reduce((sum, allocation) => sum + allocation.cores, 0);
       const memoryMiB = mine.reduce((sum, allocation) => sum + allocation.memoryMiB, 0);
-      return { leaseId, tenant, generation, expiry, cores, memoryMiB, gpus: 0 };
+      return { leaseId, tenant, generation, expiry, cores, memoryMiB, gpus };
     });
   }
 

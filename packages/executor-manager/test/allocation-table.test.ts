@@ -135,6 +135,13 @@ describe('an allocation', () => {
     expect(table.find('00'.repeat(16), first)).toBeUndefined();
   });
 
+  test('is told to a resource manager that asks which leases hold what here, with the GPUs of the lease', () => {
+    table.start(lease('a', { gpus: 2 }), request(1));
+    table.start(lease('a', { gpus: 2 }), request(1));
+    const told = { tenant: 'tenant', generation: 1, expiry: hour };
+    expect(table.held()).toEqual([{ leaseId: 'a', cores: 2, memoryMiB: 200, gpus: 2, ...told }]);
+  });
+
   test('gives its cores back when it has ended, and is billed to the end', async () => {
     const allocation = table.start(lease('a'), request(2));
     expect(() => table.start(lease('a'), request(1))).toThrow(/the lease has 2, of which 2 are allocated/);
