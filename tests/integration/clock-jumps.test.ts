@@ -44,10 +44,14 @@ function setClock(ahead: number): void {
 }
 
 async function openLeases(): Promise<readonly string[]> {
+  return (await leases()).map(({ id }) => id);
+}
+
+async function leases(): Promise<readonly { readonly id: string; readonly expiry: string }[]> {
   const token = (await readFile(cluster.tokenFile, 'utf8')).trim();
   const url = new URL('/leases', String(cluster.resourceManager.ready['httpUrl']));
   const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
-  return ((await response.json()) as { id: string }[]).map(({ id }) => id);
+  return (await response.json()) as { id: string; expiry: string }[];
 }
 
 test.each([
@@ -66,6 +70,11 @@ test.each([
     expect([...(await worker.invoke('echo', Uint8Array.of(1)))]).toEqual([1]);
     expect(await openLeases()).toEqual(expect.arrayContaining([running.id, ending.id]));
     const fresh = await client.lease({ cores: 1, durationMs: 600_000 });
+    const [left = 0] = (await leases())
+      .filter(({ id }) => id === fresh.id)
+      .map(({ expiry }) => Date.parse(expiry) - Date.now());
+    expect(left).toBeGreaterThan(500_000);
+    expect(left).toBeLessThan(700_000);
     await using beginner = await fresh.allocate({ library: library.path }, warm);
     expect([...(await beginner.invoke('echo', Uint8Array.of(2)))]).toEqual([2]);
 

@@ -57,6 +57,7 @@ export class ClusterService {
       {
         ...config,
         clock,
+        wallClock: systemClock,
         random: seed === undefined ? Math.random : seededRandom(seed),
         policy: config.placement.policy,
         rows,

@@ -9,6 +9,8 @@ import type { Random } from './placement/random.ts';
 export interface ClusterOptions {
   /** Milliseconds since 1970, of a clock that does not jump. */
   readonly clock: Clock;
+  /** The host's clock, which may be set: operators are shown times as it has them. Default: the other one. */
+  readonly wallClock?: Clock | undefined;
   readonly random: Random;
   readonly policy: PlacementPolicy;
   readonly maxLeaseMs: number;

@@ -10,6 +10,7 @@ import type { WaitingRequest } from './tenants/lease-queue.ts';
 import type { TenantQuotas } from './tenants/tenant-quotas.ts';
 import type { UsageLedger } from './usage-ledger.ts';
 import { noUsage } from './usage-sum.ts';
+import { wallTime } from './wall-time.ts';
 
 /** A lease as the interfaces for operators see it. */
 export function leaseView(record: LeaseRecord, ledger: UsageLedger): LeaseView {
@@ -29,15 +30,18 @@ export function leaseView(record: LeaseRecord, ledger: UsageLedger): LeaseView {
   };
 }
 
-/** What there is now, as the interfaces for operators see it. Everything is copied. */
+/** What there is now, as the interfaces for operators see it. Everything is copied; times are those of the host's clock. */
 export class ClusterViews {
   readonly #nodes: NodeKeeper;
   readonly #leases: LeaseKeeper;
   readonly #desk: LeaseDesk;
   readonly #placement: PlacementIndex;
   readonly #quotas: TenantQuotas;
+  readonly #shown: (time: number) => number;
 
-  constructor({ nodes, leases, placement, quotas }: LeaseDeskParts, desk: LeaseDesk) {
+  constructor({ options, nodes, leases, placement, quotas }: LeaseDeskParts, desk: LeaseDesk) {
+    const { clock, wallClock = clock } = options;
+    this.#shown = (time) => wallTime(time, clock, wallClock);
     this.#nodes = nodes;
     this.#leases = leases;
     this.#desk = desk;
@@ -49,20 +53,27 @@ export class ClusterViews {
   nodes(): readonly NodeView[] {
     return this.#nodes.registry.list().map(({ isLeaving: _isLeaving, ...node }) => ({
       ...node,
+      drainDeadline: this.#shownOrNot(node.drainDeadline),
       free: this.#placement.free(node.name),
       leases: this.#leases.table.countOnNode(node.name),
-      lastHeard: this.#nodes.lastHeard(node.name),
+      lastHeard: this.#shownOrNot(this.#nodes.lastHeard(node.name)),
     }));
   }
 
   leases(): readonly LeaseView[] {
-    return this.#leases.table.list().map((record) => leaseView(record, this.#leases.ledger));
+    return this.#leases.table.list().map((record) => {
+      const view = leaseView(record, this.#leases.ledger);
+      return { ...view, since: this.#shown(view.since), expiry: this.#shown(view.expiry) };
+    });
   }
 
   /** In the order in which they came. */
   queue(): readonly QueuedView[] {
     const { queue } = this.#desk;
-    return queue.list().map((entry) => queuedView(entry, queue.position(entry.id) ?? 0));
+    return queue.list().map((entry) => {
+      const view = queuedView(entry, queue.position(entry.id) ?? 0);
+      return { ...view, since: this.#shown(view.since), deadline: this.#shown(view.deadline) };
+    });
   }
 
   /** Those that have, wait for, or have had leases, or have limits of their own, by name. */
@@ -87,6 +98,10 @@ export class ClusterViews {
   /** The bills of leases that hold something. */
   openBills(): readonly Bill[] {
     return this.#leases.ledger.openBills();
+  }
+
+  #shownOrNot(time: number | undefined): number | undefined {
+    return time === undefined ? undefined : this.#shown(time);
   }
 }
 

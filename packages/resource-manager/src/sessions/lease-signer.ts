@@ -8,12 +8,10 @@ import {
 } from '@rfaas/core';
 import type { ClusterNode } from '../cluster/executor-registry.ts';
 import type { LeaseRecord } from '../cluster/lease-record.ts';
+import { wallTime } from '../cluster/wall-time.ts';
 
 /** Which key signs leases: there is one until keys can be exchanged. */
 const signingKeyId = 1;
-
-/** Differences between two clocks that are no jump. */
-const steadyWithinMs = 1000;
 
 /** What leases are signed with. */
 export interface LeaseSignerOptions {
@@ -36,8 +34,7 @@ export class LeaseSigner {
 
   /** A moment of the steady clock as the host's clock, and so those of the nodes, will show it. */
   wallTime(time: number): number {
-    const jump = this.#options.wallClock() - this.#options.clock();
-    return Math.abs(jump) < steadyWithinMs ? time : time + jump;
+    return wallTime(time, this.#options.clock, this.#options.wallClock);
   }
 
   /** What a lease has on each node: signed for the node, and its key sealed for the client with that session key. */
