@@ -19,6 +19,7 @@ import { rdma } from './benchmarks/rdma.ts';
 import { soak, type SoakResult } from './benchmarks/soak.ts';
 import { transportBandwidth } from './benchmarks/transport-bandwidth.ts';
 import { transportLatency } from './benchmarks/transport-latency.ts';
+import { addFailoverCommand } from './failover/failover-command.ts';
 import { generalCharts } from './measure/charts.ts';
 import { describeEnvironment } from './measure/environment.ts';
 import { Progress } from './measure/progress.ts';
@@ -82,6 +83,10 @@ const program = createProgram({
       'npm run bench -- simulation --nodes 1000,10000 --policies pack,spread',
       'what a cluster of that size would do',
     ],
+    [
+      'npm run bench -- failover --kills 20',
+      'several resource managers over one etcd, of which some are killed',
+    ],
     ['npm run soak -- --cycles 100 --invocations 100000', 'a short search for leaks'],
   ],
 });
@@ -127,6 +132,7 @@ program
 
 await runMain(async ({ argv, signal }) => {
   addSimulationCommand(program, signal);
+  addFailoverCommand(program, signal);
   await runProgram(program, argv);
 });
 

@@ -78,8 +78,8 @@ export class Client implements AsyncDisposable {
    * Throws RfaasError: RFAAS_ERR_MANAGER_LOST when none is there, RFAAS_ERR_UNAUTHORISED for a wrong credential,
    * RFAAS_ERR_VERSION, RFAAS_ERR_CONFIGURATION for a credential that cannot be read, RFAAS_ERR_DEADLINE.
    */
-  static async connect(urlOrOptions: string | ConnectOptions): Promise<Client> {
-    const options = typeof urlOrOptions === 'string' ? { resourceManager: urlOrOptions } : urlOrOptions;
+  static async connect(urlOrOptions: string | readonly string[] | ConnectOptions): Promise<Client> {
+    const options = isAddress(urlOrOptions) ? { resourceManager: urlOrOptions } : urlOrOptions;
     const environment = options.environment ?? process.env;
     const tenant = options.tenant ?? environmentTenant(environment);
     const credential =
@@ -94,7 +94,7 @@ export class Client implements AsyncDisposable {
     const urls = [resourceManager]
       .flat()
       .flatMap((url) => url.split(','))
-      .map((url) => throughOwnDevice(url, device));
+      .map((url) => throughOwnDevice(url.trim(), device));
     const link = { urls, tenant, credential, timeoutMs, peerTimeoutMs, signal };
     return new Client(await ResourceManagerProvider.connect(link), peerTimeoutMs);
   }
@@ -172,6 +172,12 @@ export class Client implements AsyncDisposable {
       throw new RfaasError('RFAAS_ERR_CLOSED', 'the client was closed; connect a new one');
     }
   }
+}
+
+function isAddress(
+  urlOrOptions: string | readonly string[] | ConnectOptions,
+): urlOrOptions is string | readonly string[] {
+  return typeof urlOrOptions === 'string' || Array.isArray(urlOrOptions);
 }
 
 function isManagerLost(error: unknown): boolean {

@@ -37,6 +37,8 @@ export interface ControlConnectionOptions {
   readonly timeoutMs: number;
   /** A manager on another host of which nothing is heard for this long is lost. */
   readonly peerTimeoutMs: number;
+  /** The same for a manager on this host, which otherwise may be silent for as long as it lives. */
+  readonly watchesHost?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Hears what the manager says unasked. */
   readonly onNotification: (message: Message) => void;
@@ -189,14 +191,14 @@ export class ControlConnection implements AsyncDisposable {
 
 async function connectChannel(
   domain: ProtectionDomain,
-  { url, role, timeoutMs, peerTimeoutMs }: ControlConnectionOptions,
+  { url, role, timeoutMs, peerTimeoutMs, watchesHost = false }: ControlConnectionOptions,
   signal: AbortSignal,
 ): Promise<MessageChannel> {
   return MessageChannel.connect(domain, parseTransportUrl(url), {
     privateData: encodeConnectionData({ role }),
     signal,
     timeoutMs,
-    ...(domain.transport.capabilities.crossesHosts ? { peerTimeoutMs } : {}),
+    ...(watchesHost || domain.transport.capabilities.crossesHosts ? { peerTimeoutMs } : {}),
   });
 }
 

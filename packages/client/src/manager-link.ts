@@ -1,12 +1,16 @@
-import { RfaasError, type MessageKind, type MessageOf, type OutgoingMessage } from '@rfaas/core';
+import { firstPlace, RfaasError, type MessageKind, type MessageOf, type OutgoingMessage } from '@rfaas/core';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ControlConnection, type RequestOptions } from './control-connection.ts';
 import { abortError, timeLimit, type TimeLimit } from './time-limit.ts';
 
 const FIRST_BACKOFF_MS = 20;
 const LONGEST_BACKOFF_MS = 1000;
-/** How long one address may take before the next one is tried. */
+/** Where there are several managers another one may serve already: it is looked for more often. */
+const LONGEST_BACKOFF_OF_SEVERAL_MS = 500;
+/** How long one attempt at one address may take. */
 const ATTEMPT_MS = 3000;
+/** A manager of which nothing is heard for this long is left for another one, where there are several. */
+const SILENCE_OF_SEVERAL_MS = 3000;
 
 /** How to reach the resource managers of a cluster as a tenant. */
 export interface ManagerLinkOptions {
@@ -34,7 +38,8 @@ export class ManagerLink {
   readonly #options: ManagerLinkOptions;
   readonly #onReconnected: () => void;
   readonly #closing = new AbortController();
-  #turn = 0;
+  /** Why no manager takes us, while that is so. */
+  #refusal: RfaasError | undefined;
   #current: ControlConnection | undefined;
   #connection: Promise<ControlConnection>;
 
@@ -42,7 +47,6 @@ export class ManagerLink {
     this.#options = options;
     this.#onReconnected = onReconnected;
     this.#connection = Promise.resolve(connection);
-    this.#turn = options.urls.indexOf(connection.url);
     this.#watch(connection);
   }
 
@@ -56,8 +60,13 @@ export class ManagerLink {
       return new ManagerLink(options, await connectTo(options, urls[0]!, timeoutMs, signal), onReconnected);
     }
     using limit = timeLimit(`connecting to a resource manager (${urls.join(', ')})`, timeoutMs, signal);
-    const connection = await connectToAny(options, 0, limit);
-    return new ManagerLink(options, connection, onReconnected);
+    let refusal: RfaasError | undefined;
+    try {
+      const connection = await connectToAny(options, urls, limit.signal, (error) => (refusal = error));
+      return new ManagerLink(options, connection, onReconnected);
+    } catch (error) {
+      throw isDeadline(limit) ? noManager(refusal) : error;
+    }
   }
 
   /**
@@ -74,14 +83,14 @@ export class ManagerLink {
     let lost: RfaasError | undefined;
     for (;;) {
       try {
-        const connection = await Promise.race([this.#connection, limit.passed, aborted(patience)]);
+        const connection = await Promise.race([this.#connection, limit.passed, this.#absent(patience)]);
         const answer = await connection.request(message, kind, { ...options, signal: limit.signal });
         return { message: answer, connection };
       } catch (error) {
         if (limit.signal.aborted)
-          throw isDeadline(limit) ? (lost ?? this.#absence(limit)) : abortError(limit.signal);
+          throw isDeadline(limit) ? this.#absence(limit, lost) : abortError(limit.signal);
         if (this.#closing.signal.aborted || !isLost(error)) throw error;
-        if (patience.aborted) throw lost ?? error;
+        if (patience.aborted) throw this.#refusal ?? lost ?? error;
         lost = error;
         // The end of the connection is noticed by `#watch`, which connects again; it may come a moment later.
         await delay(FIRST_BACKOFF_MS);
@@ -102,64 +111,73 @@ export class ManagerLink {
   }
 
   /** Why there was no answer in time. */
-  #absence(limit: TimeLimit): RfaasError {
-    return this.#current === undefined ? noManager() : abortError(limit.signal);
+  #absence(limit: TimeLimit, lost: RfaasError | undefined): RfaasError {
+    if (lost !== undefined) return this.#refusal === undefined ? lost : noManager(this.#refusal);
+    return this.#current === undefined ? noManager(this.#refusal) : abortError(limit.signal);
+  }
+
+  /** Rejects when the patience with which a manager is waited for is over. */
+  #absent(patience: AbortSignal): Promise<never> {
+    const passed = new Promise<never>((_resolve, reject) => {
+      const fail = (): void => reject(noManager(this.#refusal));
+      if (patience.aborted) fail();
+      else patience.addEventListener('abort', fail, { once: true });
+    });
+    passed.catch(() => undefined);
+    return passed;
   }
 
   #watch(connection: ControlConnection): void {
     this.#current = connection;
     void connection.ended.then(async () => {
       this.#current = undefined;
+      if (!this.#closing.signal.aborted) this.#reconnect(connection.url);
       await connection.close();
-      if (!this.#closing.signal.aborted) this.#reconnect();
     });
   }
 
-  #reconnect(): void {
+  /** Begins with the managers that are not the one that was lost. */
+  #reconnect(lost: string): void {
+    const { urls } = this.#options;
+    const places = [...urls.filter((url) => url !== lost), ...urls.filter((url) => url === lost)];
     const { signal } = this.#closing;
-    const passed = new Promise<never>((_resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    });
-    passed.catch(() => undefined);
-    const first = this.#turn + 1;
-    this.#connection = connectToAny(this.#options, first, { signal, passed });
+    this.#connection = connectToAny(this.#options, places, signal, (error) => (this.#refusal = error));
     this.#connection.then(
       (connection) => {
-        this.#turn = this.#options.urls.indexOf(connection.url);
+        this.#refusal = undefined;
         this.#watch(connection);
         this.#onReconnected();
       },
-      // Only closing the link ends the attempts.
+      // Closing the link, or an error that stays, ends the attempts: requests are answered with it.
       () => undefined,
     );
   }
 }
 
-async function connectToAny(
+function connectToAny(
   options: ManagerLinkOptions,
-  first: number,
-  limit: Omit<TimeLimit, typeof Symbol.dispose>,
+  places: readonly string[],
+  signal: AbortSignal,
+  onRefusal: (error: RfaasError) => void,
 ): Promise<ControlConnection> {
-  const { urls } = options;
-  let backoffMs = FIRST_BACKOFF_MS;
-  let lost: RfaasError | undefined;
-  for (let turn = first; ; turn += 1) {
-    try {
-      return await connectTo(options, urls[turn % urls.length]!, ATTEMPT_MS, limit.signal);
-    } catch (error) {
-      if (limit.signal.aborted) throw lost ?? abortError(limit.signal);
-      if (!isLost(error)) throw error;
-      lost = error;
-    }
-    if ((turn + 1 - first) % urls.length === 0) {
-      await Promise.race([delay(backoffMs, undefined, { ref: true }), limit.passed.catch(() => undefined)]);
-      backoffMs = Math.min(2 * backoffMs, LONGEST_BACKOFF_MS);
-    }
-  }
+  return firstPlace({
+    places,
+    attempt: (url, over) => connectTo(options, url, ATTEMPT_MS, over),
+    discard: (connection) => connection.close(),
+    isFinal: (error) => !isLost(error),
+    // What a manager says tells more than that another one is not there.
+    onFailure: (error) => {
+      const isAnswer = error instanceof RfaasError && error.code === 'RFAAS_ERR_NOT_LEADER';
+      if (isAnswer) onRefusal(error);
+    },
+    firstBackoffMs: FIRST_BACKOFF_MS,
+    longestBackoffMs: places.length > 1 ? LONGEST_BACKOFF_OF_SEVERAL_MS : LONGEST_BACKOFF_MS,
+    signal,
+  });
 }
 
 async function connectTo(
-  { tenant, credential, peerTimeoutMs }: ManagerLinkOptions,
+  { urls, tenant, credential, peerTimeoutMs }: ManagerLinkOptions,
   url: string,
   timeoutMs: number,
   signal: AbortSignal | undefined,
@@ -171,29 +189,20 @@ async function connectTo(
     name: tenant,
     key: credential,
     timeoutMs,
-    peerTimeoutMs,
+    ...(urls.length > 1
+      ? { peerTimeoutMs: Math.min(peerTimeoutMs, SILENCE_OF_SEVERAL_MS), watchesHost: true }
+      : { peerTimeoutMs }),
     signal,
     // It says nothing unasked that a client needs: ends of leases are heard from their nodes.
     onNotification: () => undefined,
   });
 }
 
-/** Rejects when the signal fires. */
-function aborted(signal: AbortSignal): Promise<never> {
-  const passed = new Promise<never>((_resolve, reject) => {
-    const fail = (): void => reject(noManager());
-    if (signal.aborted) fail();
-    else signal.addEventListener('abort', fail, { once: true });
+function noManager(refusal?: RfaasError): RfaasError {
+  const why = refusal === undefined ? 'is one running?' : refusal.message;
+  return new RfaasError('RFAAS_ERR_MANAGER_LOST', `no resource manager of the cluster serves: ${why}`, {
+    cause: refusal,
   });
-  passed.catch(() => undefined);
-  return passed;
-}
-
-function noManager(): RfaasError {
-  return new RfaasError(
-    'RFAAS_ERR_MANAGER_LOST',
-    'no resource manager of the cluster is there; is one running?',
-  );
 }
 
 function isDeadline({ signal }: TimeLimit): boolean {

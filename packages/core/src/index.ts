@@ -17,6 +17,7 @@ export * from './config/resource-manager-config.ts';
 export * from './config/schemas.ts';
 export * from './config/transport-config.ts';
 export * from './executor-assignment.ts';
+export * from './first-place.ts';
 export * from './http/http-tokens.ts';
 export * from './security/handshake.ts';
 export * from './security/handshake-proofs.ts';

@@ -1,14 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { decodeMessage, encodeMessage, errorFields, refusalError, RfaasError } from '@rfaas/core';
+import { decodeMessage, encodeMessage, errorFields, firstPlace, refusalError, RfaasError } from '@rfaas/core';
 import type { LeaseHeld, Logger, Message, OutgoingMessage, RegisterNode, UsageReport } from '@rfaas/core';
-import { openTransport, type MessageChannel } from '@rfaas/rdmalib';
+import { openTransport, type MessageChannel, type Transport } from '@rfaas/rdmalib';
 import type { BillCollector } from './bill-collector.ts';
 import { registerNode } from './register-node.ts';
 import { UndeliveredReports } from './undelivered-reports.ts';
 
 const firstBackoffMs = 100;
 const longestBackoffMs = 5000;
+/** Where there are several managers another one may serve already: it is looked for more often. */
+const longestBackoffOfSeveralMs = 500;
 const handshakeTimeoutMs = 5000;
+/** A manager of which nothing is heard for this long is left for another one, where there are several. */
+const silenceOfSeveralMs = 3000;
+
+/** A connection over which this node is registered. */
+interface Registered {
+  readonly url: string;
+  readonly transport: Transport;
+  readonly channel: MessageChannel;
+}
 
 /** What a link needs. */
 export interface ResourceManagerLinkOptions {
@@ -42,7 +53,6 @@ export class ResourceManagerLink implements BillCollector {
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
   #channel: MessageChannel | undefined;
-  #attempt = 0;
   #leaving: number | undefined;
   #sending = false;
   #resolveRegistered: () => void = () => undefined;
@@ -98,12 +108,6 @@ export class ResourceManagerLink implements BillCollector {
     await this.#running;
   }
 
-  /** Where to connect to next: the addresses in turn. */
-  get #url(): string {
-    const { urls } = this.#options;
-    return urls[this.#attempt % urls.length] ?? '';
-  }
-
   async #allStored(): Promise<void> {
     await this.#deliver();
     if (this.#channel !== undefined && this.#undelivered.unconfirmed > 0) {
@@ -115,14 +119,14 @@ export class ResourceManagerLink implements BillCollector {
 
   async #run(): Promise<void> {
     const { signal } = this.#closing;
-    const { logger } = this.#options;
-    let backoffMs = firstBackoffMs;
-    for (; !signal.aborted; this.#attempt += 1) {
-      const url = this.#url;
+    const { urls, logger } = this.#options;
+    let places = urls;
+    while (!signal.aborted) {
+      let url: string | undefined;
       try {
-        await this.#connectOnce(url, () => {
-          backoffMs = firstBackoffMs;
-        });
+        const registered = await this.#register(places);
+        url = registered.url;
+        await this.#serve(registered);
       } catch (error) {
         if (signal.aborted) {
           return;
@@ -132,46 +136,73 @@ export class ResourceManagerLink implements BillCollector {
           this.#fail(error);
           return;
         }
-        logger.warn('resource manager is away', { ...errorFields(error), url, retryMs: backoffMs });
+        logger.warn('resource manager is away', { ...errorFields(error), url });
       }
-      await delay(backoffMs, undefined, { signal, ref: false }).catch(() => undefined);
-      if ((this.#attempt + 1) % this.#options.urls.length === 0) {
-        backoffMs = Math.min(2 * backoffMs, longestBackoffMs);
-      }
+      await delay(firstBackoffMs, undefined, { signal, ref: false }).catch(() => undefined);
+      // The others first.
+      places = [...urls.filter((each) => each !== url), ...urls.filter((each) => each === url)];
     }
   }
 
-  /** Connects, registers and listens until the connection ends, which is an error unless this side closed it. */
-  async #connectOnce(url: string, onRegistered: () => void): Promise<void> {
-    const { logger, peerTimeoutMs } = this.#options;
+  /** Registers at whichever resource manager takes this node. */
+  async #register(places: readonly string[]): Promise<Registered> {
+    const { logger } = this.#options;
+    return firstPlace({
+      places,
+      attempt: (url, over) => this.#connect(url, over),
+      discard: closeRegistered,
+      isFinal,
+      onFailure: (error, url, retryMs) => {
+        this.#lastError = error;
+        // Of several most do not serve, which is as it should be.
+        const level = places.length > 1 ? 'debug' : 'warn';
+        logger[level]('resource manager is away', { ...errorFields(error), url, retryMs });
+      },
+      firstBackoffMs,
+      longestBackoffMs: places.length > 1 ? longestBackoffOfSeveralMs : longestBackoffMs,
+      signal: this.#closing.signal,
+    });
+  }
+
+  async #connect(url: string, over: AbortSignal): Promise<Registered> {
+    const { nodeKey, registration, held, urls, peerTimeoutMs: timeoutMs } = this.#options;
     const transport = openTransport(url);
     try {
-      const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(handshakeTimeoutMs)]);
-      const { nodeKey, registration, held } = this.#options;
+      const signal = AbortSignal.any([this.#closing.signal, over, AbortSignal.timeout(handshakeTimeoutMs)]);
       const take = (message: Message): void => this.#take(message);
+      const peerTimeoutMs = urls.length > 1 ? Math.min(timeoutMs, silenceOfSeveralMs) : timeoutMs;
       const offer = { nodeKey, registration, held: held(), take, peerTimeoutMs };
-      const channel = await registerNode(transport.openProtectionDomain(), url, offer, signal);
-      onRegistered();
-      logger.info('registered with the resource manager', { url });
-      this.#channel = channel;
-      this.#resolveRegistered();
-      if (this.#leaving !== undefined) {
-        void this.#post(channel, {
-          kind: 'node-drain',
-          graceMs: Math.max(0, this.#leaving - performance.now()),
-        });
-      }
-      void this.#deliver();
-      try {
-        await this.#listen(channel, url);
-      } finally {
-        this.#channel = undefined;
-        this.#undelivered.giveBackTold();
-        this.#whenStored();
-        await channel.close();
-      }
-    } finally {
+      return {
+        url,
+        transport,
+        channel: await registerNode(transport.openProtectionDomain(), url, offer, signal),
+      };
+    } catch (error) {
       await transport.close();
+      throw error;
+    }
+  }
+
+  /** Listens until the connection ends, which is an error unless this side closed it. */
+  async #serve(registered: Registered): Promise<void> {
+    const { url, channel } = registered;
+    this.#options.logger.info('registered with the resource manager', { url });
+    this.#channel = channel;
+    this.#resolveRegistered();
+    if (this.#leaving !== undefined) {
+      void this.#post(channel, {
+        kind: 'node-drain',
+        graceMs: Math.max(0, this.#leaving - performance.now()),
+      });
+    }
+    void this.#deliver();
+    try {
+      await this.#listen(channel, url);
+    } finally {
+      this.#channel = undefined;
+      this.#undelivered.giveBackTold();
+      this.#whenStored();
+      await closeRegistered(registered);
     }
   }
 
@@ -253,6 +284,11 @@ export class ResourceManagerLink implements BillCollector {
       return false;
     }
   }
+}
+
+async function closeRegistered({ channel, transport }: Registered): Promise<void> {
+  await channel.close();
+  await transport.close();
 }
 
 /** What another attempt would not change: another node has this name, or the key is wrong. */

@@ -1,4 +1,10 @@
-import { steadyClock, systemClock, type Logger, type ResourceManagerConfig } from '@rfaas/core';
+import {
+  steadyClock,
+  systemClock,
+  type Logger,
+  type OutgoingMessage,
+  type ResourceManagerConfig,
+} from '@rfaas/core';
 import { Cluster } from './cluster/cluster.ts';
 import type { ClusterEvents } from './cluster/cluster-options.ts';
 import type { ClusterObserver } from './cluster/cluster-view.ts';
@@ -11,6 +17,13 @@ import { DurableRows } from './store/durable-rows.ts';
 import { loadState } from './store/load-state.ts';
 import type { StateStore } from './store/state-store.ts';
 
+/** The connection of a node. */
+export interface NodeMessenger {
+  tell(message: OutgoingMessage): Promise<void>;
+  /** Ends the connection, once the node has what it was told. */
+  dismiss(): Promise<void>;
+}
+
 /** What a cluster is served with. */
 export interface ClusterServiceOptions {
   readonly config: ResourceManagerConfig;
@@ -18,7 +31,8 @@ export interface ClusterServiceOptions {
   readonly store: StateStore;
   /** Nodes that are known from the start. */
   readonly nodes: readonly NodeDescription[];
-  readonly events: Omit<ClusterEvents, 'changed'>;
+  /** How a node is told something; `undefined` while it is not connected. */
+  readonly messenger: (node: string) => NodeMessenger | undefined;
   readonly observer?: ClusterObserver | undefined;
   readonly logger: Logger;
 }
@@ -47,7 +61,7 @@ export class ClusterService {
 
   /** Takes up the cluster where the store has left it. @throws RfaasError `RFAAS_ERR_STORE` */
   static async open(options: ClusterServiceOptions): Promise<ClusterService> {
-    const { config, clusterKey, store, events, observer, logger } = options;
+    const { config, clusterKey, store, observer, logger } = options;
     const clock = steadyClock();
     const timer = new ExpiryTimer(clock);
     const rows = new DurableRows(store, (nanoseconds, count) => observer?.committed(nanoseconds, count));
@@ -61,7 +75,10 @@ export class ClusterService {
         random: seed === undefined ? Math.random : seededRandom(seed),
         policy: config.placement.policy,
         rows,
-        events: { ...events, changed: () => timer.set(cluster.nextDeadline(), () => cluster.sweep()) },
+        events: {
+          ...storedFirst(rows, options.messenger),
+          changed: () => timer.set(cluster.nextDeadline(), () => cluster.sweep()),
+        },
         observer,
       },
       saved,
@@ -97,4 +114,25 @@ export class ClusterService {
     this.#timer.close();
     this.rows.abandon();
   }
+}
+
+/** Nodes hear of what was decided once it is stored: a manager that leads no more must not end what its successor goes on with. */
+function storedFirst(
+  rows: DurableRows,
+  messenger: ClusterServiceOptions['messenger'],
+): Omit<ClusterEvents, 'changed'> {
+  const tell = (node: string, message: OutgoingMessage): void => {
+    // To this connection only: one that is made later is told all of it when the node registers.
+    const connection = messenger(node);
+    rows.whenStored(() => void connection?.tell(message));
+  };
+  return {
+    leaseEnd: (node, leaseId, reason) => tell(node, { kind: 'lease-end', leaseId, reason }),
+    nodeDrain: (node, graceMs) => tell(node, { kind: 'node-drain', graceMs }),
+    nodeResume: (node) => tell(node, { kind: 'node-resume' }),
+    nodeDismissed: (node) => {
+      const connection = messenger(node);
+      rows.whenStored(() => void connection?.dismiss());
+    },
+  };
 }

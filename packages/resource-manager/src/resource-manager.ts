@@ -5,7 +5,6 @@ import {
   RfaasError,
   systemClock,
   type Logger,
-  type OutgoingMessage,
   type ResourceManagerConfig,
 } from '@rfaas/core';
 import type { TlsFiles } from '@rfaas/core/http';
@@ -19,12 +18,14 @@ import {
   type TransportUrl,
 } from '@rfaas/rdmalib';
 import type { NodeDescription } from './cluster/executor-registry.ts';
-import { ClusterService } from './cluster-service.ts';
+import { ClusterService, type NodeMessenger } from './cluster-service.ts';
 import { HttpServer } from './http/http-server.ts';
 import { createAuthenticator, trustEverybody } from './http/authenticator.ts';
 import { ManagerMetrics } from './metrics/manager-metrics.ts';
 import { ConnectionAcceptor } from './sessions/connection-acceptor.ts';
-import type { StateStore } from './store/state-store.ts';
+import type { Leadership } from './leadership/leadership.ts';
+import { Office } from './leadership/office.ts';
+import { readingsOf, ServedConsole } from './leadership/served-console.ts';
 
 /** Everything that a resource manager is started with: configuration, and what was read from the files it names. */
 export interface ResourceManagerOptions {
@@ -37,8 +38,8 @@ export interface ResourceManagerOptions {
   /** Nodes that are known from the start. */
   readonly nodes: readonly NodeDescription[];
   readonly version: string;
-  /** Where the state is; closed with the resource manager. */
-  readonly store: StateStore;
+  /** Where the state is, and who decides over it; closed with the resource manager. */
+  readonly leadership: Leadership;
   readonly logger: Logger;
 }
 
@@ -58,9 +59,10 @@ export class ResourceManager implements AsyncDisposable {
   }
 
   /**
-   * Listens for connections and for HTTP.
+   * Listens for connections and for HTTP, and leads the cluster or knows who does.
    *
-   * @throws RfaasError `RFAAS_ERR_ADDRESS_IN_USE`, `RFAAS_ERR_CONFIGURATION`, or an RdmaError of the transport
+   * @throws RfaasError `RFAAS_ERR_ADDRESS_IN_USE`, `RFAAS_ERR_CONFIGURATION`, `RFAAS_ERR_STORE`, or an RdmaError of the
+   * transport
    */
   static async start(options: ResourceManagerOptions): Promise<ResourceManager> {
     const target = parseUrl(options.config.transport);
@@ -91,8 +93,7 @@ interface Parts {
   readonly acceptor: ConnectionAcceptor;
   readonly accepting: Promise<void>;
   readonly http: HttpServer;
-  readonly service: ClusterService;
-  readonly store: StateStore;
+  readonly office: Office;
 }
 
 async function startParts(
@@ -101,18 +102,13 @@ async function startParts(
   listener: Listener,
   target: TransportUrl,
 ): Promise<Parts> {
-  const { config, clusterKey, logger, store } = options;
+  const { config, clusterKey, logger } = options;
   const metrics = new ManagerMetrics();
-  const tell = (node: string, message: OutgoingMessage): void => void acceptor.executor(node)?.tell(message);
-  const service = await ClusterService.open({
-    ...options,
-    observer: metrics,
-    events: {
-      leaseEnd: (node, leaseId, reason) => tell(node, { kind: 'lease-end', leaseId, reason }),
-      nodeDrain: (node, graceMs) => tell(node, { kind: 'node-drain', graceMs }),
-      nodeResume: (node) => tell(node, { kind: 'node-resume' }),
-      nodeDismissed: (node) => void acceptor.executor(node)?.dismiss(),
-    },
+  const office = new Office({
+    leadership: options.leadership,
+    takeUp: async (store) => ClusterService.open({ ...options, store, observer: metrics, messenger }),
+    onEnd: async () => acceptor.endSessions(),
+    logger,
   });
   const acceptor: ConnectionAcceptor = new ConnectionAcceptor({
     listener,
@@ -122,21 +118,37 @@ async function startParts(
     peerTimeoutMs: config.peerTimeoutMs,
     logger,
     onAnswered: (request, seconds, code) => metrics.answered(request, seconds, code, performance.now()),
-    serving: () => service,
+    serving: () => office.serving(),
   });
-  const http = await startHttp(options, target, service, metrics);
+  const messenger = (node: string): NodeMessenger | undefined => acceptor.executor(node);
   const url = formatTransportUrl(announcedUrl(target, listener.address));
-  return { url, transport, acceptor, accepting: acceptor.run(), http, service, store };
+  try {
+    const http = await startHttp(options, target, office, metrics);
+    try {
+      await office.open({ name: config.name, url, httpUrl: http.url });
+      return { url, transport, acceptor, accepting: acceptor.run(), http, office };
+    } catch (error) {
+      await http.close();
+      throw error;
+    }
+  } catch (error) {
+    await office.close();
+    throw error;
+  }
 }
 
 async function startHttp(
   { config, clusterKey, httpToken, httpTls, version, logger }: ResourceManagerOptions,
   target: TransportUrl,
-  service: ClusterService,
+  office: Office,
   metrics: ManagerMetrics,
 ): Promise<HttpServer> {
   const isOpen = httpToken === undefined;
-  metrics.watch(service.desk);
+  const console = new ServedConsole(() => office.serving().desk);
+  metrics.watch(
+    readingsOf(() => office.service?.desk),
+    () => office.service !== undefined,
+  );
   return HttpServer.listen({
     address: config.httpAddress,
     port: config.httpPort,
@@ -144,28 +156,28 @@ async function startHttp(
     authenticate: isOpen ? trustEverybody : createAuthenticator({ operatorToken: httpToken, clusterKey }),
     hostNames: isOpen ? undefined : [hostname(), ...config.httpHostNames],
     requestsPerSecond: config.httpRequestsPerSecond,
-    console: service.desk,
+    console,
     metrics,
     now: systemClock,
     steadyNow: () => performance.now(),
     version,
     drainGraceMs: config.drainGraceMs,
     nodeUrl: (address, port) => reachableUrl(target, address, port),
-    unready: () => service.rows.failure?.message,
+    unready: () => office.unready(),
+    standing: () => ({ isLeader: office.service !== undefined, leader: office.leader }),
     logger: logger.child({ component: 'http' }),
   });
 }
 
-async function closeParts({ transport, acceptor, accepting, http, service, store }: Parts): Promise<void> {
+async function closeParts({ transport, acceptor, accepting, http, office }: Parts): Promise<void> {
   await http.close();
   try {
     // In front of the connections: that clients and nodes lose us is no event in the life of the cluster.
-    await service.close();
+    await office.close();
   } finally {
     await acceptor.close();
     await accepting;
     await transport.close();
-    await store.close();
   }
 }
 

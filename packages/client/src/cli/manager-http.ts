@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   defaultKeyFile,
   readSecretFile,
@@ -15,6 +16,9 @@ import { environmentCredential, environmentTenant } from '../client-environment.
 
 const timeoutMs = 10_000;
 
+/** How long to wait once none of several managers has served a request. */
+const roundMs = 250;
+
 /** What is asked of a resource manager's HTTP interface. */
 export interface ManagerRequest {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -25,7 +29,7 @@ export interface ManagerRequest {
 
 /** Where a resource manager's HTTP interface is, and who asks there. */
 export interface ManagerAddress {
-  /** Default: `$RFAAS_HTTP_URL`. */
+  /** Default: `$RFAAS_HTTP_URL`. Of several managers, with commas between them: the one that leads answers. */
   readonly url?: string | undefined;
   readonly tokenFile?: string | undefined;
 }
@@ -97,13 +101,36 @@ export async function* readFromManager(
   }
 }
 
+/** Asks the managers in turn, where there are several, until one serves: they may be about to agree on another leader. */
 async function send(
   { url, tokenFile }: ManagerAddress,
-  { method = 'GET', path, body }: ManagerRequest,
-  { env, signal }: MainContext,
+  request: ManagerRequest,
+  context: MainContext,
 ): Promise<Response> {
-  const address = addressOf(url ?? env['RFAAS_HTTP_URL'], path);
-  const token = tokenFor(tokenFile, env);
+  const addresses = addressesOf(url ?? context.env['RFAAS_HTTP_URL'], request.path);
+  const token = tokenFor(tokenFile, context.env);
+  const deadline = performance.now() + timeoutMs;
+  let refusal: RfaasError | undefined;
+  for (let attempt = 1; ; attempt += 1) {
+    const address = addresses[(attempt - 1) % addresses.length]!;
+    try {
+      return await sendTo(address, token, request, context);
+    } catch (error) {
+      if (!isElsewhere(error) || addresses.length === 1) throw error;
+      // What a manager says tells more than that another one is not there.
+      if (refusal === undefined || error.code === 'RFAAS_ERR_NOT_LEADER') refusal = error;
+      if (performance.now() >= deadline) throw refusal;
+      if (attempt % addresses.length === 0) await delay(roundMs, undefined, { signal: context.signal });
+    }
+  }
+}
+
+async function sendTo(
+  address: string,
+  token: string | undefined,
+  { method = 'GET', body }: ManagerRequest,
+  { signal }: MainContext,
+): Promise<Response> {
   // The answer may take as long as it likes once it has begun.
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(new Error(`silent for ${timeoutMs} ms`)), timeoutMs);
@@ -131,6 +158,13 @@ async function send(
   return response;
 }
 
+/** Whether another manager may serve what this one did not. */
+function isElsewhere(error: unknown): error is RfaasError {
+  return (
+    error instanceof RfaasError && ['RFAAS_ERR_MANAGER_LOST', 'RFAAS_ERR_NOT_LEADER'].includes(error.code)
+  );
+}
+
 /**
  * From the named file, else `$RFAAS_HTTP_TOKEN`, else the file that a resource manager of this user made, else derived from
  * the tenant's credential.
@@ -154,17 +188,19 @@ function tenantToken(env: Environment): string | undefined {
     : undefined;
 }
 
-function addressOf(baseUrl: string | undefined, path: string): string {
-  if (baseUrl === undefined || baseUrl === '') {
+function addressesOf(baseUrls: string | undefined, path: string): readonly string[] {
+  if (baseUrls === undefined || baseUrls === '') {
     throw new RfaasError('RFAAS_ERR_USAGE', 'no resource manager named: give --url or set RFAAS_HTTP_URL');
   }
-  try {
-    return new URL(path, baseUrl.endsWith('/') ? baseUrl : `${baseUrl}/`).href;
-  } catch (error) {
-    throw new RfaasError('RFAAS_ERR_USAGE', `"${baseUrl}" is no HTTP address, e.g. http://127.0.0.1:5000`, {
-      cause: error,
-    });
-  }
+  return baseUrls.split(',').map((each) => {
+    const baseUrl = each.trim();
+    try {
+      return new URL(path, baseUrl.endsWith('/') ? baseUrl : `${baseUrl}/`).href;
+    } catch (error) {
+      const text = `"${baseUrl}" is no HTTP address, e.g. http://127.0.0.1:5000`;
+      throw new RfaasError('RFAAS_ERR_USAGE', text, { cause: error });
+    }
+  });
 }
 
 async function jsonOf(response: Response): Promise<unknown> {

@@ -24,7 +24,10 @@ export function addManagerOptions(
 ): Command {
   const shown = examples.map(([line, explanation]) => `  $ ${line}\n      ${explanation}`).join('\n');
   return command
-    .option('-u, --url <url>', "the resource manager's HTTP address (default: $RFAAS_HTTP_URL)")
+    .option(
+      '-u, --url <url>',
+      "the resource manager's HTTP address, of several with commas between them (default: $RFAAS_HTTP_URL)",
+    )
     .option(
       '--token-file <file>',
       "the file with a token (default: $RFAAS_HTTP_TOKEN, else http.token in the state folder, else made from the tenant's credential)",

@@ -17,6 +17,39 @@ const limits = z.strictObject({
   core_seconds: z.number().min(0).optional().describe('In all, of leases that are over and that run'),
 });
 
+const etcd = z.strictObject({
+  endpoints: z
+    .array(z.string().regex(/^https?:\/\/[^\s/]+\/?$/, 'expected an address such as http://10.0.0.1:2379'))
+    .min(1)
+    .describe('Addresses of the members of etcd, such as http://10.0.0.1:2379, or https://'),
+  prefix: z
+    .string()
+    .regex(/^[\w./@+-]+$/, 'expected letters, digits and . / @ + - _')
+    .default('rfaas/')
+    .describe('What the keys of this cluster begin with; another one for each cluster'),
+  user: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('A user of etcd; its password: password_file or RFAAS_ETCD_PASSWORD'),
+  password_file: filePath.optional().describe('File with the password, mode 0600'),
+  ca_file: filePath.optional().describe('Certificates to trust, PEM; default: those that the system trusts'),
+  cert_file: filePath.optional().describe('Certificate to show to etcd, PEM'),
+  key_file: filePath.optional().describe('Key of that certificate, PEM, mode 0600'),
+  lease_seconds: z
+    .int()
+    .min(2)
+    .max(60)
+    .default(3)
+    .describe('A leader of which etcd hears nothing for this long is replaced'),
+  timeout_ms: milliseconds.default(5000).describe('How long etcd may take to answer, all members together'),
+  compact_minutes: z
+    .number()
+    .min(0)
+    .default(5)
+    .describe('How often the leader has etcd forget what its keys were before; 0: etcd does that by itself'),
+});
+
 const settings = z.strictObject({
   rdma_device: z.string().default('').describe('RDMA device; empty: shared memory on this host'),
   rdma_device_port: port.default(0),
@@ -79,9 +112,12 @@ const settings = z.strictObject({
     .default(60_000)
     .describe('A request that has waited for this long is passed by no other'),
   store: z
-    .enum(['file', 'memory'])
+    .enum(['file', 'memory', 'etcd'])
     .default('file')
-    .describe('Where the state of the cluster is; in memory it ends with the process'),
+    .describe(
+      'Where the state of the cluster is; in memory it ends with the process, in etcd several resource managers share it',
+    ),
+  etcd: etcd.optional().describe('Where etcd is; for "store": "etcd"'),
   state_file: filePath
     .optional()
     .describe('The file with the state; default: resource-manager.db in the state folder'),
@@ -102,7 +138,13 @@ const settings = z.strictObject({
 });
 
 /** The keys of `resource_manager.json` as they stand in the file. */
-export const resourceManagerFile = z.strictObject({ $schema: schemaReference, config: settings });
+export const resourceManagerFile = z.strictObject({
+  $schema: schemaReference,
+  config: settings.refine(({ store, etcd: its }) => (store === 'etcd') === (its !== undefined), {
+    message: '"store": "etcd" and "etcd" belong together',
+    path: ['etcd'],
+  }),
+});
 
 /** `resource_manager.json`: the reference's keys and ours. */
 export const resourceManagerConfig = resourceManagerFile.transform(({ config }) => ({
@@ -133,6 +175,8 @@ export const resourceManagerConfig = resourceManagerFile.transform(({ config }) 
   queuePatienceMs: config.queue_patience_ms,
   store: config.store,
   stateFile: config.state_file,
+  /** Where etcd is, if the state is there. */
+  etcd: config.etcd === undefined ? undefined : etcdConfig(config.etcd),
   placement: { policy: placementPolicy(config.placement), seed: config.placement.seed },
   defaultLimits: tenantLimits(config.limits),
   tenantLimits: Object.fromEntries(
@@ -144,6 +188,35 @@ export const resourceManagerConfig = resourceManagerFile.transform(({ config }) 
 
 /** See {@link resourceManagerConfig}. */
 export type ResourceManagerConfig = z.output<typeof resourceManagerConfig>;
+
+/** Where etcd is, and how it is used. */
+export interface EtcdConfig {
+  readonly endpoints: readonly string[];
+  readonly prefix: string;
+  readonly user: string | undefined;
+  readonly passwordFile: string | undefined;
+  readonly caFile: string | undefined;
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly leaseSeconds: number;
+  readonly timeoutMs: number;
+  readonly compactMs: number;
+}
+
+function etcdConfig(config: z.output<typeof etcd>): EtcdConfig {
+  return {
+    endpoints: config.endpoints,
+    prefix: config.prefix,
+    user: config.user,
+    passwordFile: config.password_file,
+    caFile: config.ca_file,
+    certFile: config.cert_file,
+    keyFile: config.key_file,
+    leaseSeconds: config.lease_seconds,
+    timeoutMs: config.timeout_ms,
+    compactMs: config.compact_minutes * 60_000,
+  };
+}
 
 function placementPolicy({
   policy,

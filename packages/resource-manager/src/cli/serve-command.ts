@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import {
   addressOfDevice,
   createLogger,
@@ -17,7 +16,6 @@ import {
   resolveConfigPath,
   resourceManagerConfig,
   executorsDatabase,
-  stateDirectory,
   type Environment,
   type Logger,
   type MainContext,
@@ -29,9 +27,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { provideHttpToken } from '../http/http-token.ts';
 import { ResourceManager } from '../resource-manager.ts';
-import { MemoryStore } from '../store/memory-store.ts';
-import { SqliteStore } from '../store/sqlite-store.ts';
-import type { StateStore } from '../store/state-store.ts';
+import { openLeadership } from '../store/open-leadership.ts';
 
 const serveOptions = z.object({
   config: z.string().optional(),
@@ -83,15 +79,16 @@ async function serve(
     insecure: config.insecure,
     env,
   });
+  const clusterKey = provideClusterKey(config.clusterKeyFile, env, logger);
   await using manager = await ResourceManager.start({
     config,
-    clusterKey: provideClusterKey(config.clusterKeyFile, env, logger),
+    clusterKey,
     httpToken: http.token,
     httpTls: readTlsFiles(config.httpTls),
     nodes:
       config.executorsDatabase === undefined ? [] : readConfig(config.executorsDatabase, executorsDatabase),
     version,
-    store: openStore(config, env, logger),
+    leadership: openLeadership({ config, clusterKey, env, logger }),
     logger,
   });
   if (!isLoopback(config.httpAddress) && manager.httpUrl.startsWith('http:')) {
@@ -123,6 +120,16 @@ function effectiveConfig(options: z.output<typeof serveOptions>): ResourceManage
     httpTokenFile: inFile(config.httpTokenFile),
     httpTls: { certFile: inFile(config.httpTls.certFile), keyFile: inFile(config.httpTls.keyFile) },
     stateFile: inFile(config.stateFile),
+    etcd:
+      config.etcd === undefined
+        ? undefined
+        : {
+            ...config.etcd,
+            passwordFile: inFile(config.etcd.passwordFile),
+            caFile: inFile(config.etcd.caFile),
+            certFile: inFile(config.etcd.certFile),
+            keyFile: inFile(config.etcd.keyFile),
+          },
     executorsDatabase: options.executorsDatabase ?? inFile(config.executorsDatabase),
   };
 }
@@ -139,18 +146,6 @@ function listenUrl(
   const known =
     database === undefined ? undefined : addressOfDevice(readConfig(database, devicesConfig), device);
   return formatTransportUrl(listeningOnDevice(parseTransportUrl(config.transport), device, known));
-}
-
-function openStore(
-  { store, stateFile }: ResourceManagerConfig,
-  env: Environment,
-  logger: Logger,
-): StateStore {
-  if (store === 'memory') {
-    logger.warn('the state is in memory: leases and bills end with this process');
-    return new MemoryStore();
-  }
-  return SqliteStore.open(stateFile ?? join(stateDirectory(env), 'resource-manager.db'));
 }
 
 /** The cluster key: named, from the environment, or from the user's state folder, where the first start makes it. */

@@ -94,12 +94,16 @@ export interface BillQuery {
   readonly to?: number;
 }
 
-/** What the interfaces for operators read and do. Reading copies; it is meant for a few times a second. */
-export interface ClusterConsole {
+/** What there is now. Reading copies; it is meant for a few times a second. */
+export interface ClusterReadings {
   nodes(): readonly NodeView[];
   leases(): readonly LeaseView[];
   queue(): readonly QueuedView[];
   tenants(): readonly TenantView[];
+}
+
+/** What the interfaces for operators read and do. */
+export interface ClusterConsole extends ClusterReadings {
   /** In the order in which the leases ended, open ones last. */
   bills(query?: BillQuery): AsyncIterable<Bill>;
   /** @throws RfaasError `RFAAS_ERR_NODE_EXISTS` */

@@ -1,9 +1,9 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { ClusterConsole, NodeView } from '../cluster/cluster-view.ts';
+import type { ClusterReadings, NodeView } from '../cluster/cluster-view.ts';
 import { clusterTotals } from './cluster-totals.ts';
 
 /** Adds gauges that read the cluster whenever they are asked: nothing has to keep them right. */
-export function addClusterGauges(registry: Registry, console: ClusterConsole): void {
+export function addClusterGauges(registry: Registry, console: ClusterReadings): void {
   const registers = [registry];
   new Gauge({
     name: 'rfaas_nodes',
@@ -40,8 +40,20 @@ export function addClusterGauges(registry: Registry, console: ClusterConsole): v
   addUsage(registry, console);
 }
 
+/** Adds whether this resource manager leads the cluster: of several one does. */
+export function addLeaderGauge(registry: Registry, leads: () => boolean): void {
+  new Gauge({
+    name: 'rfaas_leader',
+    help: 'Whether this resource manager leads the cluster',
+    registers: [registry],
+    collect() {
+      this.set(leads() ? 1 : 0);
+    },
+  });
+}
+
 /** What nodes have that can be leased: cores, memory and GPUs, leased and free. */
-function addResources(registry: Registry, console: ClusterConsole): void {
+function addResources(registry: Registry, console: ClusterReadings): void {
   const kinds = [
     ['rfaas_cores', 'Cores of nodes that can be reached', (node: NodeView) => [node.cores, node.free.cores]],
     [
@@ -72,7 +84,7 @@ function addResources(registry: Registry, console: ClusterConsole): void {
 }
 
 /** What tenants have used, as nodes have reported it: the names of OpenTelemetry's FaaS metrics where there are any. */
-function addUsage(registry: Registry, console: ClusterConsole): void {
+function addUsage(registry: Registry, console: ClusterReadings): void {
   const kinds = [
     ['faas_invocations_total', 'Invocations of functions', 'invocations', 1],
     [

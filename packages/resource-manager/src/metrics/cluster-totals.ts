@@ -1,4 +1,4 @@
-import type { ClusterConsole } from '../cluster/cluster-view.ts';
+import type { ClusterReadings } from '../cluster/cluster-view.ts';
 
 /** A cluster in a few numbers. */
 export interface ClusterTotals {
@@ -18,7 +18,7 @@ export interface ClusterTotals {
 }
 
 /** Adds up what the console shows. */
-export function clusterTotals(console: ClusterConsole): ClusterTotals {
+export function clusterTotals(console: ClusterReadings): ClusterTotals {
   const nodes = console.nodes();
   const reachable = nodes.filter(({ state }) => state !== 'lost');
   const leases = console.leases();

@@ -1,8 +1,8 @@
 import type { LeaseEndReason } from '@rfaas/core';
 import { durationBuckets } from '@rfaas/core/http';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
-import type { ClusterConsole, ClusterObserver, LeaseView } from '../cluster/cluster-view.ts';
-import { addClusterGauges } from './cluster-gauges.ts';
+import type { ClusterReadings, ClusterObserver, LeaseView } from '../cluster/cluster-view.ts';
+import { addClusterGauges, addLeaderGauge } from './cluster-gauges.ts';
 import { RecentDurations, type DurationSummary } from './recent-durations.ts';
 
 /** Metrics of prom-client that break the rules which promtool checks: gauges that are called totals. */
@@ -63,9 +63,13 @@ export class ManagerMetrics implements ClusterObserver {
     misnamed.forEach((name) => this.#registry.removeSingleMetric(name));
   }
 
-  /** Adds what is read from the cluster whenever somebody asks: nodes, cores, leases, queue, usage. */
-  watch(console: ClusterConsole): void {
+  /**
+   * Adds what is read from the cluster whenever somebody asks: nodes, cores, leases, queue, usage; and whether this resource
+   * manager leads it.
+   */
+  watch(console: ClusterReadings, leads: () => boolean): void {
     addClusterGauges(this.#registry, console);
+    addLeaderGauge(this.#registry, leads);
   }
 
   granted(_lease: LeaseView, waitedMs: number): void {

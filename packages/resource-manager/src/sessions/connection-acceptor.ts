@@ -80,10 +80,16 @@ export class ConnectionAcceptor {
     return this.#executors.get(name);
   }
 
+  /** Closes every connection that there is; others may come. Their sessions end by themselves. */
+  async endSessions(): Promise<void> {
+    this.#executors.clear();
+    await Promise.all([...this.#channels].map((channel) => channel.close()));
+  }
+
   /** Stops listening, closes every connection and waits until their sessions have ended. */
   async close(): Promise<void> {
     await this.#options.listener.close();
-    await Promise.all([...this.#channels].map((channel) => channel.close()));
+    await this.endSessions();
     await Promise.all(this.#running);
   }
 

@@ -44,7 +44,7 @@ export async function testApi(options: Partial<ApiOptions> = {}): Promise<TestAp
   const world = testCluster({ rows });
   const metrics = new ManagerMetrics();
   const console = new OperatorDesk(world.cluster, rows, store);
-  metrics.watch(console);
+  metrics.watch(console, () => true);
   const app = await createApi({
     authenticate: createAuthenticator({ operatorToken, clusterKey }),
     tls: undefined,
@@ -58,6 +58,7 @@ export async function testApi(options: Partial<ApiOptions> = {}): Promise<TestAp
     drainGraceMs: 1000,
     nodeUrl: (_address, port) => `shm://${port}`,
     unready: () => undefined,
+    standing: () => ({ isLeader: true, leader: undefined }),
     logger: silentLogger,
     ...options,
   });

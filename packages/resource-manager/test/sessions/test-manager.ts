@@ -10,6 +10,7 @@ import {
   type OutgoingMessage,
 } from '@rfaas/core';
 import type { NodeDescription } from '../../src/cluster/executor-registry.ts';
+import { soleLeadership } from '../../src/leadership/leadership.ts';
 import { ResourceManager } from '../../src/resource-manager.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
 import type { StateStore } from '../../src/store/state-store.ts';
@@ -44,7 +45,7 @@ export class TestManager implements AsyncDisposable {
       httpToken: undefined,
       nodes,
       version: '0.0.0',
-      store,
+      leadership: soleLeadership(store),
       logger: silentLogger,
     });
     return new TestManager(clusterKey, manager);

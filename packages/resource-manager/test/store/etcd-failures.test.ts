@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { certificateObstacle, makeCertificate } from '../../../../tests/support/http-certificate.ts';
-import { etcdObstacle, TestEtcd } from '../../../../tests/support/test-etcd.ts';
+import { etcdObstacle, LocalEtcd } from '../../../../benchmarks/src/programs/local-etcd.ts';
 import { EtcdClient } from '../../src/store/etcd/etcd-client.ts';
 import { EtcdLeadership } from '../../src/store/etcd/etcd-leadership.ts';
 import { beginTerm, etcdOptions } from './test-stores.ts';
@@ -22,7 +22,7 @@ const title = obstacle === undefined ? 'an etcd that' : `an etcd that: ${obstacl
   });
 
   test('is away for a while: commits are refused, and go on by themselves once it is back', async () => {
-    await using server = await TestEtcd.start();
+    await using server = await LocalEtcd.start();
     // Longer than it is away: a term that ends is another test.
     const leadership = new EtcdLeadership(etcdOptions(server, { leaseSeconds: 120, timeoutMs: 500 }));
     const term = await beginTerm(leadership);
@@ -39,7 +39,7 @@ const title = obstacle === undefined ? 'an etcd that' : `an etcd that: ${obstacl
   }, 60_000);
 
   test('loses one of three members: the others are used', async () => {
-    await using server = await TestEtcd.start({ members: 3 });
+    await using server = await LocalEtcd.start({ members: 3 });
     const leadership = new EtcdLeadership(etcdOptions(server, { leaseSeconds: 60, timeoutMs: 15_000 }));
     const term = await beginTerm(leadership);
     for (let member = 0; member < 3; member += 1) {
@@ -53,7 +53,7 @@ const title = obstacle === undefined ? 'an etcd that' : `an etcd that: ${obstacl
   }, 120_000);
 
   test('wants names and passwords gets them, and a wrong one is told', async () => {
-    await using server = await TestEtcd.start();
+    await using server = await LocalEtcd.start();
     const role = Buffer.from('rfaas/').toString('base64');
     await server.ask('auth/user/add', { name: 'root', password: 'root' });
     await server.ask('auth/role/add', { name: 'root' });
@@ -88,7 +88,7 @@ const title = obstacle === undefined ? 'an etcd that' : `an etcd that: ${obstacl
     try {
       const { certFile, keyFile } = makeCertificate(folder);
       const files = ['--cert-file', certFile, '--key-file', keyFile];
-      await using server = await TestEtcd.start({
+      await using server = await LocalEtcd.start({
         scheme: 'https',
         words: [...files, '--client-cert-auth', '--trusted-ca-file', certFile],
       });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { generateKey } from '@rfaas/core';
-import { etcdObstacle, TestEtcd } from '../../../../tests/support/test-etcd.ts';
+import { etcdObstacle, LocalEtcd } from '../../../../benchmarks/src/programs/local-etcd.ts';
 import type { Following } from '../../src/leadership/leadership.ts';
 import { EtcdLeadership, type EtcdLeadershipOptions } from '../../src/store/etcd/etcd-leadership.ts';
 import { loadState } from '../../src/store/load-state.ts';
@@ -13,9 +13,9 @@ const deadline = (): AbortSignal => AbortSignal.timeout(20_000);
 let prefixes = 0;
 
 (etcdObstacle === undefined ? describe : describe.skip)(title, () => {
-  let server: TestEtcd;
+  let server: LocalEtcd;
   beforeAll(async () => {
-    server = await TestEtcd.start();
+    server = await LocalEtcd.start();
   }, 60_000);
   afterAll(async () => {
     await server?.[Symbol.asyncDispose]();

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateKey } from '@rfaas/core';
-import { etcdObstacle, TestEtcd } from '../../../../tests/support/test-etcd.ts';
+import { etcdObstacle, LocalEtcd } from '../../../../benchmarks/src/programs/local-etcd.ts';
 import type { Term } from '../../src/leadership/leadership.ts';
 import { EtcdLeadership, type EtcdLeadershipOptions } from '../../src/store/etcd/etcd-leadership.ts';
 import { SqliteStore } from '../../src/store/sqlite-store.ts';
@@ -38,7 +38,7 @@ const etcd: StoreKind = {
   name: 'etcd',
   obstacle: etcdObstacle,
   make: async () => {
-    const server = await TestEtcd.start();
+    const server = await LocalEtcd.start();
     const clusterKey = generateKey();
     let leadership: EtcdLeadership | undefined;
     let term: Term | undefined;
@@ -65,7 +65,7 @@ export const lastingStores: readonly StoreKind[] = [sqlite, etcd];
 
 /** How a test's etcd is used. */
 export function etcdOptions(
-  server: TestEtcd,
+  server: LocalEtcd,
   more: Partial<EtcdLeadershipOptions> = {},
 ): EtcdLeadershipOptions {
   return {

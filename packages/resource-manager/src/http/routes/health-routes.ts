@@ -7,6 +7,12 @@ import type { RouteOptions } from './route-options.ts';
 const health = z.object({
   status: z.literal('ok'),
   version: z.string(),
+  role: z.enum(['leader', 'standby']),
+  leader: z
+    .object({ name: z.string(), url: z.string(), httpUrl: z.string() })
+    .nullable()
+    .describe('Who leads the cluster; null while nobody does'),
+  // Of a standby, which knows only who leads: 0.
   nodes: z.int(),
   connectedNodes: z.int(),
   leases: z.int(),
@@ -19,7 +25,7 @@ const readiness = z.object({ ready: z.boolean(), reason: z.string().nullable() }
 const whoami = z.object({ role: z.enum(httpRoles), name: z.string() });
 
 /** `GET /health`: the process lives. `GET /ready`: it can grant leases; 503 if it cannot. `GET /whoami`: whose token it is. */
-export function addHealthRoutes(app: HttpApp, { console, version, unready }: RouteOptions): void {
+export function addHealthRoutes(app: HttpApp, { console, version, unready, standing }: RouteOptions): void {
   const tags = ['health'];
   app.get(
     '/health',
@@ -28,14 +34,17 @@ export function addHealthRoutes(app: HttpApp, { console, version, unready }: Rou
       schema: { tags, summary: 'The process lives', response: { 200: health } },
     },
     async () => {
-      const nodes = console.nodes();
+      const { isLeader, leader = null } = standing();
+      const nodes = isLeader ? console.nodes() : [];
       return {
         status: 'ok' as const,
         version,
+        role: isLeader ? ('leader' as const) : ('standby' as const),
+        leader,
         nodes: nodes.length,
         connectedNodes: nodes.filter(({ state }) => state === 'connected').length,
-        leases: console.leases().length,
-        queued: console.queue().length,
+        leases: isLeader ? console.leases().length : 0,
+        queued: isLeader ? console.queue().length : 0,
         uptimeSeconds: Math.floor(process.uptime()),
       };
     },

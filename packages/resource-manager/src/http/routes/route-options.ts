@@ -1,5 +1,6 @@
 import type { Clock, Logger } from '@rfaas/core';
 import type { ClusterConsole } from '../../cluster/cluster-view.ts';
+import type { ManagerDescription } from '../../leadership/leadership.ts';
 import type { ManagerMetrics } from '../../metrics/manager-metrics.ts';
 
 /** What the routes answer from and act on. */
@@ -16,5 +17,7 @@ export interface RouteOptions {
   readonly nodeUrl: (address: string, port: number) => string;
   /** Why leases cannot be granted right now; `undefined` if they can. */
   readonly unready: () => string | undefined;
+  /** Whether this resource manager leads the cluster, and who does as far as is known. */
+  readonly standing: () => { readonly isLeader: boolean; readonly leader: ManagerDescription | undefined };
   readonly logger: Logger;
 }

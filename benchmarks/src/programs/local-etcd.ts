@@ -5,14 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 
-import { patience } from './patience.ts';
-
-/** Why nothing can be tried on etcd here; `undefined` where it can. */
+/** Why there can be no etcd here; `undefined` where there can. */
 export const etcdObstacle =
   spawnSync('etcd', ['--version']).status === 0 ? undefined : "etcd is not installed (Debian's etcd-server)";
 
-/** How a test's etcd is started. */
-export interface TestEtcdOptions {
+/** How an etcd is started. */
+export interface LocalEtcdOptions {
   /** Members. Default 1. */
   readonly members?: number;
   /** Further words of the command line of each member. */
@@ -30,20 +28,22 @@ interface Member {
 }
 
 const STARTS = 3;
+/** How much longer than here things may take: emulated processors are some ten times slower. */
+const PATIENCE = Number(process.env['RFAAS_TEST_PATIENCE'] ?? 1);
 
 /** An etcd of one or several members as processes of this host, whose data goes with it. */
-export class TestEtcd implements AsyncDisposable {
+export class LocalEtcd implements AsyncDisposable {
   readonly #directory = mkdtempSync(join(tmpdir(), 'rfaas-etcd-'));
-  readonly #options: TestEtcdOptions;
+  readonly #options: LocalEtcdOptions;
   readonly #log: string[] = [];
   #members: readonly Member[] = [];
 
-  private constructor(options: TestEtcdOptions) {
+  private constructor(options: LocalEtcdOptions) {
     this.#options = options;
   }
 
-  static async start(options: TestEtcdOptions = {}): Promise<TestEtcd> {
-    const etcd = new TestEtcd(options);
+  static async start(options: LocalEtcdOptions = {}): Promise<LocalEtcd> {
+    const etcd = new LocalEtcd(options);
     try {
       for (let attempt = 1; ; attempt += 1) {
         await etcd.#chooseAddresses();
@@ -119,7 +119,7 @@ export class TestEtcd implements AsyncDisposable {
 
   /** Resolves once a majority answers. */
   async healthy(): Promise<void> {
-    const end = performance.now() + 20_000 * patience;
+    const end = performance.now() + 20_000 * PATIENCE;
     while (!(await this.#isHealthy())) {
       if (performance.now() > end || this.#members.every(({ process }) => process?.exitCode !== null)) {
         throw new Error(`etcd does not answer:\n${this.#log.slice(-20).join('')}`);
