@@ -123,7 +123,9 @@ export class FailoverCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#nodes, ...this.managers].map((server) => server?.[Symbol.asyncDispose]()));
+    await Promise.all(
+      [...this.#nodes, ...this.managers].map(async (server) => server?.[Symbol.asyncDispose]()),
+    );
     await this.etcd[Symbol.asyncDispose]();
     rmSync(this.#directory, { recursive: true, force: true });
   }

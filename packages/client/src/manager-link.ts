@@ -57,7 +57,13 @@ export class ManagerLink {
   static async connect(options: ManagerLinkOptions, onReconnected: () => void): Promise<ManagerLink> {
     const { urls, timeoutMs, signal } = options;
     if (urls.length === 1) {
-      return new ManagerLink(options, await connectTo(options, urls[0]!, timeoutMs, signal), onReconnected);
+      try {
+        const connection = await connectTo(options, urls[0]!, timeoutMs, signal);
+        return new ManagerLink(options, connection, onReconnected);
+      } catch (error) {
+        // Started a moment ago, it may be about to lead.
+        if (!isRefusedByStandby(error)) throw error;
+      }
     }
     using limit = timeLimit(`connecting to a resource manager (${urls.join(', ')})`, timeoutMs, signal);
     let refusal: RfaasError | undefined;
@@ -167,8 +173,7 @@ function connectToAny(
     isFinal: (error) => !isLost(error),
     // What a manager says tells more than that another one is not there.
     onFailure: (error) => {
-      const isAnswer = error instanceof RfaasError && error.code === 'RFAAS_ERR_NOT_LEADER';
-      if (isAnswer) onRefusal(error);
+      if (isRefusedByStandby(error)) onRefusal(error);
     },
     firstBackoffMs: FIRST_BACKOFF_MS,
     longestBackoffMs: places.length > 1 ? LONGEST_BACKOFF_OF_SEVERAL_MS : LONGEST_BACKOFF_MS,
@@ -207,6 +212,10 @@ function noManager(refusal?: RfaasError): RfaasError {
 
 function isDeadline({ signal }: TimeLimit): boolean {
   return abortError(signal).code === 'RFAAS_ERR_DEADLINE';
+}
+
+function isRefusedByStandby(error: unknown): error is RfaasError {
+  return error instanceof RfaasError && error.code === 'RFAAS_ERR_NOT_LEADER';
 }
 
 /** Whether another connection may help. */

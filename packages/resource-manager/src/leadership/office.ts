@@ -132,7 +132,7 @@ export class Office {
         return;
       }
       logger.warn('leading no more', errorFields(reason));
-      this.#following = { leader: undefined, problem: undefined };
+      this.#following = { leader: undefined, problem: reason };
     } finally {
       // In this order: nobody is served any more, and only then somebody else may be.
       service?.abandon();

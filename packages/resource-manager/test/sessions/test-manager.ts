@@ -10,7 +10,7 @@ import {
   type OutgoingMessage,
 } from '@rfaas/core';
 import type { NodeDescription } from '../../src/cluster/executor-registry.ts';
-import { soleLeadership } from '../../src/leadership/leadership.ts';
+import { soleLeadership, type Leadership } from '../../src/leadership/leadership.ts';
 import { ResourceManager } from '../../src/resource-manager.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
 import type { StateStore } from '../../src/store/state-store.ts';
@@ -19,6 +19,8 @@ import { TestPeer } from './test-peer.ts';
 /** What a resource manager of a test leaves to the next one. */
 export interface TestState {
   readonly store: StateStore;
+  /** Instead of a store that is held alone. */
+  readonly leadership: Leadership;
   readonly clusterKey: Uint8Array;
 }
 
@@ -35,7 +37,7 @@ export class TestManager implements AsyncDisposable {
   static async start(
     config: object = {},
     nodes: readonly NodeDescription[] = [],
-    { store = new MemoryStore(), clusterKey = generateKey() }: Partial<TestState> = {},
+    { store = new MemoryStore(), leadership, clusterKey = generateKey() }: Partial<TestState> = {},
   ): Promise<TestManager> {
     const manager = await ResourceManager.start({
       config: resourceManagerConfig.parse({
@@ -45,7 +47,7 @@ export class TestManager implements AsyncDisposable {
       httpToken: undefined,
       nodes,
       version: '0.0.0',
-      leadership: soleLeadership(store),
+      leadership: leadership ?? soleLeadership(store),
       logger: silentLogger,
     });
     return new TestManager(clusterKey, manager);
@@ -97,8 +99,13 @@ export class TestManager implements AsyncDisposable {
 
   /** What `GET path` answers. */
   async get(path: string): Promise<unknown> {
+    return JSON.parse(await this.text(path));
+  }
+
+  /** The same as text. */
+  async text(path: string): Promise<string> {
     const response = await fetch(new URL(path, this.manager.httpUrl));
-    return response.json();
+    return response.text();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
