@@ -13,6 +13,7 @@ import {
   MessageChannel,
   parseTransportUrl,
   type ProtectionDomain,
+  type Transport,
 } from '@rfaas/rdmalib';
 
 /** What a node registers with. */
@@ -24,6 +25,13 @@ export interface NodeOffer {
   readonly peerTimeoutMs: number;
   /** Takes what the resource manager says while it registers the node, such as leases that have ended meanwhile. */
   readonly take: (message: Message) => void;
+}
+
+/** A connection over which a node is registered. */
+export interface Registered {
+  readonly url: string;
+  readonly transport: Transport;
+  readonly channel: MessageChannel;
 }
 
 const role = 'executor-manager-to-resource-manager';
@@ -60,6 +68,12 @@ export async function registerNode(
     await channel.close();
     throw error;
   }
+}
+
+/** Ends the connection of a node. */
+export async function closeRegistered({ channel, transport }: Registered): Promise<void> {
+  await channel.close();
+  await transport.close();
 }
 
 async function connect(

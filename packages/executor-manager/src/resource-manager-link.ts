@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { decodeMessage, encodeMessage, errorFields, firstPlace, refusalError, RfaasError } from '@rfaas/core';
 import type { LeaseHeld, Logger, Message, OutgoingMessage, RegisterNode, UsageReport } from '@rfaas/core';
-import { openTransport, type MessageChannel, type Transport } from '@rfaas/rdmalib';
+import { openTransport, type MessageChannel } from '@rfaas/rdmalib';
 import type { BillCollector } from './bill-collector.ts';
-import { registerNode } from './register-node.ts';
+import { closeRegistered, registerNode, type Registered } from './register-node.ts';
 import { UndeliveredReports } from './undelivered-reports.ts';
 
 const firstBackoffMs = 100;
@@ -13,13 +13,6 @@ const longestBackoffOfSeveralMs = 500;
 const handshakeTimeoutMs = 5000;
 /** A manager of which nothing is heard for this long is left for another one, where there are several. */
 const silenceOfSeveralMs = 3000;
-
-/** A connection over which this node is registered. */
-interface Registered {
-  readonly url: string;
-  readonly transport: Transport;
-  readonly channel: MessageChannel;
-}
 
 /** What a link needs. */
 export interface ResourceManagerLinkOptions {
@@ -284,11 +277,6 @@ export class ResourceManagerLink implements BillCollector {
       return false;
     }
   }
-}
-
-async function closeRegistered({ channel, transport }: Registered): Promise<void> {
-  await channel.close();
-  await transport.close();
 }
 
 /** What another attempt would not change: another node has this name, or the key is wrong. */
