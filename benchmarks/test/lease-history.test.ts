@@ -24,7 +24,7 @@ test('leases one after the other, and as many at once as there are cores, contra
 test('more cores than there are, is a core that was given away twice', () => {
   const played = history();
   played.granted(lease('a', 2), 0);
-  played.granted(lease('b'), 999);
+  played.granted(lease('b', 1, 4000), 999);
   expect(played.check()).toEqual([expect.stringMatching(/lease b clients have 3 cores of n, which has 2/)]);
 });
 
@@ -32,7 +32,7 @@ test('a lease that was released counts no more, one that was renewed counts long
   const played = history();
   played.granted(lease('a', 2), 0);
   played.renewed('a', 2, 3000);
-  played.granted(lease('b'), 2000);
+  played.granted(lease('b', 1, 4000), 2000);
   expect(played.check()).toHaveLength(1);
 });
 
