@@ -7,6 +7,7 @@ import {
   type OutgoingMessage,
   type Usage,
 } from '@rfaas/core';
+import { setTimeout as delay } from 'node:timers/promises';
 import { formatTransportUrl, parseTransportUrl, withOwnOptions } from '@rfaas/rdmalib';
 import type { ControlConnection } from './control-connection.ts';
 import type { ExecutorManagerSession, LeaseGrant } from './executor-manager-session.ts';
@@ -14,6 +15,7 @@ import type { CompleteLeaseOptions, GrantedLease, LeaseListener, LeaseProvider }
 import { ManagerLink, type ManagerLinkOptions } from './manager-link.ts';
 
 const ANSWER_TIMEOUT_MS = 10_000;
+const ATTACH_RETRY_MS = 500;
 
 type LeaseQuestion = OutgoingMessage & { readonly kind: 'lease-request' | 'lease-renew' | 'lease-attach' };
 
@@ -95,19 +97,30 @@ export class ResourceManagerProvider implements LeaseProvider {
   }
 
   async close(): Promise<void> {
+    this.#held.clear();
     await this.#link.close();
   }
 
   /** A resource manager that was started anew, or another one, must hear who answers for our leases. */
   #attachAll(): void {
-    for (const [leaseId, listener] of this.#held) {
-      this.#ask({ kind: 'lease-attach', leaseId }, { timeoutMs: ANSWER_TIMEOUT_MS }).then(
-        (lease) => listener.leaseChanged(lease),
-        (error: unknown) => {
-          if (error instanceof RfaasError && isOver(error) && this.#held.delete(leaseId))
-            listener.leaseLost(error);
-        },
-      );
+    for (const [leaseId, listener] of this.#held) void this.#attach(leaseId, listener);
+  }
+
+  async #attach(leaseId: string, listener: LeaseListener): Promise<void> {
+    while (this.#held.get(leaseId) === listener) {
+      try {
+        const question = { kind: 'lease-attach', leaseId } as const;
+        listener.leaseChanged(await this.#ask(question, { timeoutMs: ANSWER_TIMEOUT_MS }));
+        return;
+      } catch (error) {
+        if (!(error instanceof RfaasError) || !isPassing(error)) {
+          const isLost = error instanceof RfaasError && isOver(error) && this.#held.delete(leaseId);
+          if (isLost) listener.leaseLost(error);
+          return;
+        }
+        // A lease that nobody answers for is ended after a while.
+        await delay(ATTACH_RETRY_MS, undefined, { ref: false });
+      }
     }
   }
 
@@ -166,6 +179,11 @@ function withOwnUrlOptions(nodeUrl: string, ownUrl: string): string {
 
 function isOver({ code }: RfaasError): boolean {
   return code === 'RFAAS_ERR_LEASE_TERMINATED' || code === 'RFAAS_ERR_LEASE_UNKNOWN';
+}
+
+/** Whether the same request may be answered in a moment. */
+function isPassing({ code }: RfaasError): boolean {
+  return ['RFAAS_ERR_DEADLINE', 'RFAAS_ERR_STORE', 'RFAAS_ERR_MANAGER_LOST'].includes(code);
 }
 
 function isGivenUp(error: unknown): boolean {

@@ -116,7 +116,7 @@ const title =
 
   test('without etcd nothing is granted, which is said in time; with it all goes on by itself', async () => {
     await using own = await LocalEtcd.start();
-    const options = etcdOptions(own, { clusterKey, timeoutMs: 1000 });
+    const options = etcdOptions(own, { clusterKey, timeoutMs: 1000, leaseSeconds: 5 });
     const config = { client_grace_ms: 60_000, node_timeout_ms: 60_000 };
     const parts = { leadership: new EtcdLeadership(options), clusterKey };
     await using manager = await TestManager.start(config, [], parts);

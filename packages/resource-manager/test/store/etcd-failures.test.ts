@@ -40,7 +40,7 @@ const title = obstacle === undefined ? 'an etcd that' : `an etcd that: ${obstacl
 
   test('loses one of three members: the others are used', async () => {
     await using server = await LocalEtcd.start({ members: 3 });
-    const leadership = new EtcdLeadership(etcdOptions(server, { leaseSeconds: 60, timeoutMs: 15_000 }));
+    const leadership = new EtcdLeadership(etcdOptions(server, { leaseSeconds: 120, timeoutMs: 15_000 }));
     const term = await beginTerm(leadership);
     for (let member = 0; member < 3; member += 1) {
       await server.killMember(member);

@@ -83,7 +83,7 @@ let prefixes = 0;
 
   test('a leader of which etcd hears nothing is over after its lease, and the next one begins', async () => {
     await using managers = managersOf();
-    const gone = managers.next();
+    const gone = managers.next({ leaseSeconds: 2 });
     const term = await beginTerm(gone, 'gone');
     // Nothing of it reaches etcd any more, as after a kill.
     await gone.close();

@@ -73,7 +73,8 @@ export function etcdOptions(
     prefix: 'rfaas',
     clusterKey: generateKey(),
     timeoutMs: 5000,
-    leaseSeconds: 2,
+    // Longer than this process may stand still on a busy machine; where terms end by themselves it is shorter.
+    leaseSeconds: 60,
     compactMs: 0,
     ...more,
   };
