@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { deriveNodeKey, parseKey } from '@rfaas/core';
 import { registerNode } from '@rfaas/executor-manager';
 import { openTransport, type MessageChannel } from '@rfaas/rdmalib';
@@ -7,6 +8,7 @@ import { openTransport, type MessageChannel } from '@rfaas/rdmalib';
 const TOGETHER = 16;
 const PEER_TIMEOUT_MS = 15_000;
 const REGISTRATION_MS = 60_000;
+const RETRY_MS = 1000;
 
 /**
  * Many nodes in one process: each registers over a connection of its own, with the code of the executor manager, and
@@ -43,7 +45,7 @@ async function main([url = '', firstText = '', countText = '']: string[]): Promi
         peerTimeoutMs: PEER_TIMEOUT_MS,
         take: (): void => undefined,
       };
-      const channel = await registerNode(domain, url, offer, AbortSignal.timeout(REGISTRATION_MS));
+      const channel = await persistently(async (signal) => registerNode(domain, url, offer, signal));
       channels.push(channel);
       void channel.disconnected.then((end) => {
         if (!isEnding)
@@ -57,6 +59,19 @@ async function main([url = '', firstText = '', countText = '']: string[]): Promi
   isEnding = true;
   await Promise.all(channels.map((channel) => channel.close()));
   await transport.close();
+}
+
+/** Tries again, as an executor manager does, where the resource manager has too much to do for a while. */
+async function persistently<T>(attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const signal = AbortSignal.timeout(REGISTRATION_MS);
+  for (;;) {
+    try {
+      return await attempt(signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      await delay(RETRY_MS);
+    }
+  }
 }
 
 await main(process.argv.slice(2));
