@@ -109,7 +109,7 @@ export async function authenticateClient(
  * The handshake of the accepting side. On any failure the peer is sent a refusal; the caller closes the connection.
  *
  * @throws RfaasError `RFAAS_ERR_UNAUTHORISED` if the client does not hold the key, `RFAAS_ERR_PROTOCOL` if it sends
- * something else than a handshake
+ * something else than a handshake, `RFAAS_ERR_DEADLINE` if the signal's time is over first
  */
 export async function authenticateServer(
   port: MessagePort,
@@ -117,7 +117,8 @@ export async function authenticateServer(
 ): Promise<Authenticated> {
   try {
     return await serve(port, options);
-  } catch (error) {
+  } catch (cause) {
+    const error = isTimeOut(cause) ? tooLate(cause) : cause;
     // A peer that has refused us, or that is gone, needs no refusal.
     if (!(
       error instanceof RfaasError &&
@@ -127,6 +128,19 @@ export async function authenticateServer(
     }
     throw error;
   }
+}
+
+/** What `AbortSignal.timeout` ends with, from whatever realm. */
+function isTimeOut(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'name' in error && error.name === 'TimeoutError';
+}
+
+function tooLate(cause: unknown): RfaasError {
+  return new RfaasError(
+    'RFAAS_ERR_DEADLINE',
+    'the handshake took too long: one of the sides, or the network between them, has too much to do; try again',
+    { cause },
+  );
 }
 
 async function serve(port: MessagePort, options: ServerHandshakeOptions): Promise<Authenticated> {

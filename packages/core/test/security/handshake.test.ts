@@ -152,6 +152,13 @@ describe('handshake', () => {
     controller.abort(new RfaasError('RFAAS_ERR_DEADLINE', 'no answer'));
     await expect(attempt).rejects.toMatchObject({ code: 'RFAAS_ERR_DEADLINE' });
   });
+
+  test('a client for which there was no time is told that, and not that something is broken', async () => {
+    const [left, right] = messagePipe();
+    const attempt = authenticateServer(right, { ...server, signal: AbortSignal.timeout(1) });
+    await expect(attempt).rejects.toMatchObject({ code: 'RFAAS_ERR_DEADLINE' });
+    await expect(authenticateClient(left, client)).rejects.toMatchObject({ code: 'RFAAS_ERR_DEADLINE' });
+  });
 });
 
 describe('proofs', () => {
