@@ -16,8 +16,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#define WARM_UP 10000u
-#define WARM_UP_ASLEEP 500u
+#define MOST_WARM_UP 10000u /* as many as are measured, at most so many */
+#define MOST_WARM_UP_ASLEEP 500u
 #define PAUSE_MICROSECONDS 500u
 
 static uint32_t echo(void *input, uint32_t bytes, void *output) {
@@ -68,8 +68,9 @@ int main(int argc, char **argv) {
   pin_to(here);
   struct pair_client client;
   open_client(&client, bytes, ports[0], mapped);
+  uint64_t most = sleeps ? MOST_WARM_UP_ASLEEP : MOST_WARM_UP;
+  uint64_t warm_up = count < most ? count : most;
   uint64_t *samples = calloc(count, sizeof *samples);
-  uint64_t warm_up = sleeps ? WARM_UP_ASLEEP : WARM_UP;
   uint64_t before = rfaas_ticks();
   for (uint64_t i = 0; samples != NULL && i < warm_up + count; i++) {
     if (sleeps) {
