@@ -160,7 +160,7 @@ struct rfaas_serve_context {
   uint32_t failure;
   uint64_t request_output_mapping; /* 0: request_output is in the slot's own output. Else it is in mapped client memory,
                                       and this number names the mapping: the same number, the same memory, for ever */
-  /* Counted by the call, never reset. The times may lag behind by 16 JavaScript requests. */
+  /* Counted by the call, never reset. With RFAAS_SERVE_REQUEST the times are up to date only where counters_due. */
   uint64_t hot_nanoseconds;       /* spinning without work */
   uint64_t execution_nanoseconds; /* inside native functions and their replies, and between RFAAS_SERVE_REQUEST and the
                                      next call */
@@ -169,8 +169,10 @@ struct rfaas_serve_context {
   uint64_t request_mapping_address; /* with request_output_mapping not 0: the mapping's first byte */
   uint64_t request_mapping_bytes;   /* and its bytes up to the guard page, for a view that is made once */
   uint64_t
-      idle_nanoseconds; /* since the last work of any call: a function, or replies that were given; set by the call */
-  uint64_t reserved;
+      idle_nanoseconds;  /* since the last work of any call: a function, or replies that were given; set by the call */
+  uint32_t counters_due; /* with RFAAS_SERVE_REQUEST: 1 once in flush_microseconds, the counters are up to date then;
+                            the caller sets it to 0 */
+  uint32_t reserved;
 };
 
 /*

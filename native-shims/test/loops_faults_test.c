@@ -291,7 +291,37 @@ static void spinning_takes_as_long_as_asked(void) {
   fixture_close(&f);
 }
 
+/* One JavaScript request and its reply: whether counters were due. */
+static uint32_t due_with_request(struct fixture *f, uint32_t id) {
+  uint32_t bytes = 0;
+  CHECK_EQUAL(fixture_submit(f, id, 1, 1), 0);
+  CHECK_EQUAL(fixture_serve(f), RFAAS_SERVE_REQUEST);
+  uint32_t due = f->server->counters_due;
+  f->server->counters_due = 0;
+  give_reply(f, id, RFAAS_OK, "x");
+  CHECK_EQUAL(fixture_serve(f), RFAAS_SERVE_IDLE);
+  CHECK_EQUAL(fixture_reply(f, &bytes), id << 16);
+  return due;
+}
+
+static void counters_are_due_once_in_their_time(void) {
+  struct fixture f;
+  open_with_functions(&f);
+  f.server->flush_microseconds = 1000;
+  CHECK_EQUAL(due_with_request(&f, 0), 1);
+  uint64_t begin = milliseconds_now();
+  while (milliseconds_now() - begin < 2) {
+  }
+  f.server->flush_microseconds = 100000000;
+  CHECK_EQUAL(due_with_request(&f, 1), 1);
+  CHECK(f.server->execution_nanoseconds > 0);
+  CHECK_EQUAL(due_with_request(&f, 2), 0);
+  CHECK_EQUAL(due_with_request(&f, 3), 0);
+  fixture_close(&f);
+}
+
 int main(void) {
+  RUN(counters_are_due_once_in_their_time);
   RUN(javascript_replies_come_in_any_order);
   RUN(javascript_sees_mapped_results_by_number);
   RUN(a_slot_runs_one_invocation_at_a_time);

@@ -76,6 +76,7 @@ static const uint32_t serve_layout[] = {
     FIELD(request_mapping_address),
     FIELD(request_mapping_bytes),
     FIELD(idle_nanoseconds),
+    FIELD(counters_due),
     FIELD(reserved),
 #undef FIELD
     (uint32_t)sizeof(struct rfaas_serve_context)};

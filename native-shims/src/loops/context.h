@@ -53,8 +53,8 @@ struct serve_state {
   uint64_t repeating;   /* slots whose reply is to be repeated */
   uint64_t mappings;    /* numbers given out */
   uint64_t page_bytes;
+  uint64_t counters_at;   /* ticks: when JavaScript is told next that counters are due */
   uint32_t owed_receives; /* 1: that of the JavaScript request handed over is not posted anew yet */
-  uint32_t unpublished;   /* JavaScript requests so far */
   uint32_t pending_next;  /* completions that were polled and not handled yet */
   uint32_t pending_count;
   struct shim_completion pending[RFAAS_PENDING];

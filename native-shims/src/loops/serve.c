@@ -7,8 +7,6 @@
 
 /* Polls between two looks at the clock, the stop flag and the connection. */
 #define POLLS_PER_LOOK 32
-/* JavaScript requests between two updates of the counters, which take longer than a request should wait. */
-#define REQUESTS_PER_PUBLICATION 16u
 
 static void *pointer(uint64_t address) {
   return (void *)(uintptr_t)address;
@@ -323,9 +321,11 @@ int rfaas_serve(uint32_t index) {
   if (result == RFAAS_SERVE_REQUEST) {
     state->last_work = state->mark;
     state->handed_over = state->mark;
-    if (++state->unpublished % REQUESTS_PER_PUBLICATION != 0) {
+    if (state->mark < state->counters_at) {
       return result;
     }
+    state->counters_at = state->mark + rfaas_ticks_of_microseconds(context->flush_microseconds);
+    context->counters_due = 1;
   }
   publish(state);
   return result;

@@ -36,7 +36,8 @@ const fields = [
   ['requestMappingAddress', 2],
   ['requestMappingBytes', 2],
   ['idleNanoseconds', 2],
-  ['reserved', 2],
+  ['countersDue', 1],
+  ['reserved', 1],
 ] as const;
 
 /** A field of `struct rfaas_serve_context`. */

@@ -13,8 +13,6 @@ import type { ReplyQueue } from './reply-queue.ts';
 const spinBetweenTurnsMicroseconds = 20;
 /** A warm thread sleeps until work, an interrupt or a disconnect; this only bounds one sleep. */
 const longestSleepMs = 600_000;
-/** JavaScript invocations between two looks at the clock, which would cost a tenth of each. */
-const callsPerLook = 64;
 
 /** What the loop works with; everything was opened by the thread that runs it. */
 export interface InvocationLoopParts {
@@ -44,7 +42,6 @@ export class InvocationLoop {
   readonly #words: Uint32Array;
   #pending = 0;
   #asleep = false;
-  #callsToLook = callsPerLook;
   #reportedAt = 0;
   #reportedInvocations = 0;
   /** Invocations that there had been when it was last seen without work. */
@@ -82,9 +79,9 @@ export class InvocationLoop {
           this.#wake();
         }
         this.#call();
-        this.#callsToLook -= 1;
-        if (this.#callsToLook === 0) {
-          this.#look();
+        if (this.#words[serveWord.countersDue] !== 0) {
+          this.#words[serveWord.countersDue] = 0;
+          this.#report(performance.now());
         }
       } else if (result === serveResult.idle) {
         this.#idle();
@@ -146,15 +143,6 @@ export class InvocationLoop {
     polling.update(0);
     if (!polling.warm) {
       this.#setWaiting(0);
-    }
-  }
-
-  /** Native code returns only when nothing comes: under load counters are looked after here. */
-  #look(): void {
-    this.#callsToLook = callsPerLook;
-    const now = performance.now();
-    if (now - this.#reportedAt >= this.#parts.flushMs) {
-      this.#report(now);
     }
   }
 
