@@ -151,7 +151,7 @@ async function measure(benchmark: Benchmark, options: MeasureOptions): Promise<v
     measurements: before.length === 0 ? findings.measurements : relate([...before, ...findings.measurements]),
   };
   progress.clear();
-  const subtitle = `${environment.cpu}, ${environment.processors} processors, Node ${environment.node}, ${environment.date.slice(0, 10)}, commit ${environment.commit}\nnpm run bench -- ${process.argv.slice(2).join(' ')}`;
+  const subtitle = `${environment.cpu}, ${environment.processors} processors, Node ${environment.node}, ${environment.date.slice(0, 10)}, commit ${environment.commit}\nnpm run bench -- ${shownParameters()}`;
   const drawn = { ...generalCharts(report, subtitle), ...charts?.({ subtitle }) };
   const files = writeReport(report, drawn, options.output);
   process.stdout.write(
@@ -205,6 +205,13 @@ function formatSoak({ processes, executorsLeft }: SoakResult, cycles: number, in
   }
   lines.push(`  executors left: ${executorsLeft}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** The command's parameters without where its files go. */
+function shownParameters(): string {
+  const parameters = process.argv.slice(2);
+  const at = parameters.indexOf('--output');
+  return parameters.filter((_, index) => at < 0 || (index !== at && index !== at + 1)).join(' ');
 }
 
 function positive(text: string): number {
