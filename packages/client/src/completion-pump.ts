@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { ExecutorThread } from './executor-thread.ts';
 
 /** How long asynchronous waits spin before they go to the event loop, which takes some 15 µs to wake. */
@@ -25,7 +26,7 @@ export interface PumpOptions {
 export class CompletionPump {
   readonly #options: PumpOptions;
   readonly #sleeping = new Set<ExecutorThread>();
-  #sleep = new AbortController();
+  #sleep = sleepController();
   #isScheduled = false;
   #isStopped = false;
   /** When this turn of the event loop began, as far as the pump knows; undefined until it works in it. */
@@ -123,7 +124,14 @@ export class CompletionPump {
 
   #wakeAll(): void {
     this.#sleep.abort();
-    this.#sleep = new AbortController();
+    this.#sleep = sleepController();
     this.#sleeping.clear();
   }
+}
+
+/** Ends every sleep at once: each thread's listens to it, and Node would take more than ten for a leak. */
+function sleepController(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(Number.POSITIVE_INFINITY, controller.signal);
+  return controller;
 }
