@@ -10,7 +10,7 @@ import { addTests, noTests, printTestSummary } from './test-summary.mjs';
 const WITH_PROCESSES = ['--runInBand', '--testTimeout=30000'];
 
 /** Jest would leave one of two processors idle: itself it does little, and these tests wait most of the time. */
-const TWO_AT_ONCE = [`--maxWorkers=${Math.max(2, availableParallelism() - 1)}`];
+const TWO_AT_ONCE = [`--maxWorkers=${Math.max(2, availableParallelism() - 1)}`, '--testTimeout=20000'];
 
 /** In this order: a broken foundation is seen before what stands on it. */
 const STAGES = [
