@@ -113,7 +113,7 @@ describe('the getting-started page', () => {
         .replaceAll('/tmp/', `${cluster.files.directory}/`)
         .replace('shm://10000', url)
         .replace('http://127.0.0.1:5000', String(ready['httpUrl']));
-      expect(await runProgram('bash', ['-euc', script], { environment })).toMatchObject({
+      expect(await runProgram('bash', ['--norc', '-euc', script], { environment })).toMatchObject({
         code: 0,
         errors: '',
       });
@@ -125,7 +125,7 @@ describe('the getting-started page', () => {
     expect(servers).toHaveLength(2);
     for (const { code } of servers) {
       const script = `${code.trim()} --print-config`;
-      expect(await runProgram('bash', ['-euc', script], { environment })).toMatchObject({ code: 0 });
+      expect(await runProgram('bash', ['--norc', '-euc', script], { environment })).toMatchObject({ code: 0 });
     }
   }, 30_000);
 });
