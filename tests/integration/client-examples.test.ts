@@ -125,7 +125,9 @@ describe('the getting-started page', () => {
     expect(servers).toHaveLength(2);
     for (const { code } of servers) {
       const script = `${code.trim()} --print-config`;
-      expect(await runProgram('bash', ['--norc', '-euc', script], { environment })).toMatchObject({ code: 0 });
+      expect(await runProgram('bash', ['--norc', '-euc', script], { environment })).toMatchObject({
+        code: 0,
+      });
     }
   }, 30_000);
 });
