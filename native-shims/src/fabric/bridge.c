@@ -38,7 +38,9 @@ void fabric_watch_ports(struct shim_domain *domain, bool on) {
   if (domain->watching == on)
     return;
   domain->watching = on;
-  fabric_watch_change(domain, domain->ports_epoll, on ? (uint32_t)EPOLLIN : 0u, &domain->ports_watch);
+  /* Out of the epoll, not only muted in it: what wakes the ports would take its way through there. */
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = &domain->ports_watch};
+  (void)epoll_ctl(domain->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, domain->ports_epoll, &event);
 }
 
 void fabric_bridge_kick(struct shim_domain *domain) {
@@ -133,8 +135,6 @@ int fabric_bridge_start(struct shim_domain *domain) {
   domain->ports_watch.kind = FABRIC_PORTS;
   domain->eq_watch.kind = FABRIC_EQ;
   int error = fabric_watch_add(domain, domain->control, EPOLLIN, &domain->control_watch);
-  if (error == 0)
-    error = fabric_watch_add(domain, domain->ports_epoll, 0, &domain->ports_watch);
   if (error == 0 && domain->eq != NULL)
     error = fabric_watch_add(domain, domain->eq_fd, EPOLLIN, &domain->eq_watch);
   if (error != 0)

@@ -110,7 +110,7 @@ static struct shim_domain *make(void) {
   (void)pthread_cond_init(&domain->changed, &monotonic);
   (void)pthread_condattr_destroy(&monotonic);
   domain->epoll = domain->control = domain->event_fd = domain->event_writer = -1;
-  domain->ports_epoll = domain->wake_fd = domain->eq_fd = domain->port.wait_fd = -1;
+  domain->ports_epoll = domain->wake_fd = domain->eq_fd = -1;
   domain->patience = 1;
   struct shim_list *lists[] = {&domain->events,    &domain->regions,  &domain->queues,    &domain->endpoints,
                                &domain->listeners, &domain->requests, &domain->links,     &domain->graves,
@@ -246,7 +246,7 @@ int shim_domain_capabilities(struct shim_domain *domain, struct shim_capabilitie
       .abi_version = SHIM_ABI_VERSION,
       .endpoint_kind = domain->is_rdm ? SHIM_DATAGRAM : SHIM_CONNECTED,
       .atomics = domain->has_atomics ? SHIM_ATOMICS_NATIVE : SHIM_ATOMICS_NONE,
-      .waiting = domain->is_rdm && domain->port.wait_fd < 0 ? SHIM_WAIT_TIMED_POLL : SHIM_WAIT_FD,
+      .waiting = domain->is_rdm && domain->port.waits_by == FI_WAIT_NONE ? SHIM_WAIT_TIMED_POLL : SHIM_WAIT_FD,
       .max_private_data = SHIM_MAX_PRIVATE_DATA,
       .max_inline = FABRIC_MOST_INLINE,
       .max_segments = domain->max_segments,

@@ -64,9 +64,21 @@ static inline void fabric_port_touch(struct fabric_port *port) {
     shim_list_append(&port->domain->busy, &port->busy);
 }
 
+/* descriptors.c */
+/* Opens the port's queue with descriptors to sleep on, if the provider has such. 0 or a negative number of libfabric. */
+int fabric_port_open_queue(struct fabric_port *port, struct fi_cq_attr *attributes);
+/* Puts its descriptors where sleepers see them: false where there are none, or no more of them fit. */
+bool fabric_port_watch(struct fabric_port *port);
+/* After reading: true when its descriptors tell of everything that comes. */
+bool fabric_port_is_quiet(struct fabric_port *port);
+/* Takes them out. Every packet would wake them, which takes as long as a system call: who polls does without. */
+void fabric_port_unwatch(struct fabric_port *port);
+
 /* progress.c */
 /* Reads what a port has: completions read, or 0. */
 uint32_t fabric_port_read(struct fabric_port *port);
+/* What was read of it. */
+void fabric_port_take(struct fabric_port *port, const struct fi_cq_data_entry *entries, ssize_t count);
 /* Reads every port that may have something. */
 void fabric_progress(struct shim_domain *domain);
 /* After progress: true when nothing can be missed by sleeping on ports_epoll. */

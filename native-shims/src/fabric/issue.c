@@ -108,18 +108,28 @@ static int64_t write_then_tell(struct shim_endpoint *endpoint, struct fabric_op 
   return tell_by_message(endpoint, prepared);
 }
 
+/* What the data says: the immediate, and what the receiver cannot know otherwise. */
+static inline uint64_t data_of(const struct shim_endpoint *endpoint, const struct fabric_prepared *prepared) {
+  uint64_t data = prepared->immediate;
+  if (endpoint->domain->is_rdm)
+    return data << 32 | (uint64_t)endpoint->peer_slot << FABRIC_LENGTH_BITS | prepared->bytes;
+  return endpoint->domain->reports_length ? data : data | prepared->bytes << 32;
+}
+
 static int64_t write_immediate(struct shim_endpoint *endpoint, struct fabric_op *op,
                                const struct fabric_prepared *prepared) {
-  const struct shim_domain *domain = endpoint->domain;
-  uint64_t data = prepared->immediate;
-  if (domain->is_rdm) {
-    if (domain->by_message || prepared->bytes > FABRIC_MOST_BYTES)
-      return write_then_tell(endpoint, op, prepared);
-    data = data << 32 | (uint64_t)endpoint->peer_slot << FABRIC_LENGTH_BITS | prepared->bytes;
-  } else if (!domain->reports_length) {
-    data |= prepared->bytes << 32;
-  }
-  return took(endpoint, op, write_with_data(endpoint, op, prepared, data));
+  if (!fabric_fits_data(endpoint->domain, prepared))
+    return write_then_tell(endpoint, op, prepared);
+  return took(endpoint, op, write_with_data(endpoint, op, prepared, data_of(endpoint, prepared)));
+}
+
+int64_t fabric_inject(struct shim_endpoint *endpoint, const void *payload, const struct fabric_prepared *prepared) {
+  int64_t answer =
+      fi_inject_writedata(endpoint->port->ep, payload, prepared->bytes > 0 ? prepared->bytes : 1u,
+                          data_of(endpoint, prepared), endpoint->address, prepared->remote_address, prepared->rkey);
+  if (__builtin_expect(answer == 0, 1))
+    fabric_port_touch(endpoint->port);
+  return answer;
 }
 
 static int64_t fetch_add(struct shim_endpoint *endpoint, struct fabric_op *op, const struct fabric_prepared *prepared) {

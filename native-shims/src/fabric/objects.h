@@ -21,6 +21,7 @@
 #include "../common/list.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <rdma/fabric.h>
 #include <rdma/fi_cm.h>
@@ -36,6 +37,7 @@
 #define FABRIC_NAME_BYTES 256u
 #define FABRIC_PROVIDER_BYTES 64u
 #define FABRIC_MOST_INLINE 256u
+#define FABRIC_MOST_WAIT_FDS 8u
 
 /* Events wait in the object that they are about, so that queueing one cannot fail. */
 struct fabric_event_node {
@@ -77,9 +79,14 @@ struct fabric_port {
   struct fid_cq *cq;
   struct shim_domain *domain;
   struct shim_endpoint *endpoint; /* FI_EP_MSG: its connection; else NULL */
-  int wait_fd;                    /* -1 where the provider has none */
-  struct shim_list link;          /* in domain->ports */
-  struct shim_list busy;          /* in domain->busy: to be read before anybody sleeps */
+  enum fi_wait_obj waits_by;      /* FI_WAIT_NONE, FI_WAIT_FD or FI_WAIT_POLLFD */
+  bool watched;                   /* its descriptors are in domain->ports_epoll; else it is busy */
+  uint32_t looks;                 /* by a polling owner, since nobody slept */
+  uint32_t vain;                  /* times in a row that it was found quiet, with no completion between */
+  uint32_t wait_count;
+  struct pollfd waits[FABRIC_MOST_WAIT_FDS];
+  struct shim_list link; /* in domain->ports */
+  struct shim_list busy; /* in domain->busy: to be read before anybody sleeps */
 };
 
 struct shim_domain {
@@ -105,6 +112,7 @@ struct shim_domain {
   bool ip; /* addresses are those of IP */
   uint32_t max_segments;
   uint64_t max_send;
+  uint64_t max_inject; /* bytes that a write with an immediate may have to be forgotten when it was posted */
   struct shim_region *landing; /* 64 bytes that peers may write and read: for writes of no bytes and for fences */
   /* Threads. */
   int epoll;
@@ -115,7 +123,7 @@ struct shim_domain {
   int eq_fd;
   int event_fd; /* pipe: readable while `events` has some */
   int event_writer;
-  int ports_epoll; /* of the ports' wait_fd, and wake_fd */
+  int ports_epoll; /* of the watched ports' descriptors, and wake_fd */
   int wake_fd;     /* eventfd that ends the owner's sleep */
   bool stopping;
   bool watching;     /* the bridge sleeps on ports_epoll too */

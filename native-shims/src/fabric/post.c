@@ -116,22 +116,24 @@ static inline bool is_full(const struct shim_endpoint *endpoint) {
 }
 
 /* What libfabric refuses for good ends the connection: nobody knows what of it was done. */
-static __attribute__((cold, noinline)) int refused(struct shim_endpoint *endpoint, struct fabric_op *op,
-                                                   int64_t answer) {
-  fabric_op_give(endpoint->domain, op);
+static __attribute__((cold, noinline)) int refused(struct shim_endpoint *endpoint, int64_t answer) {
   int error = fabric_fail(endpoint->domain, "posting", answer, "posting a request");
   fabric_libfabric_ended(endpoint);
   return error;
 }
 
-/* The caller may use its memory again at once: the payload moves into the operation. */
-static void move_payload(struct fabric_op *op, struct fabric_prepared *prepared) {
-  uint8_t *to = op->payload;
+static void *collect(const struct fabric_prepared *prepared, uint8_t *to) {
+  void *start = to;
   for (uint32_t i = 0; i < prepared->count; i++) {
     memcpy(to, prepared->stretches[i].iov_base, prepared->stretches[i].iov_len);
     to += prepared->stretches[i].iov_len;
   }
-  prepared->stretches[0] = (struct iovec){op->payload, prepared->bytes};
+  return start;
+}
+
+/* The caller may use its memory again at once: the payload moves into the operation. */
+static void move_payload(struct fabric_op *op, struct fabric_prepared *prepared) {
+  prepared->stretches[0] = (struct iovec){collect(prepared, op->payload), prepared->bytes};
   prepared->descs[0] = op->desc;
   prepared->count = 1;
 }
@@ -141,6 +143,23 @@ static void stand_in(struct fabric_op *op, struct fabric_prepared *prepared) {
   prepared->stretches[0] = (struct iovec){op->payload, 1};
   prepared->descs[0] = op->desc;
   prepared->count = 1;
+}
+
+/* Nobody waits for the end of such a request, and its memory may be used again at once: no completion is needed. */
+static inline bool may_be_forgotten(const struct shim_endpoint *endpoint, const struct fabric_prepared *prepared) {
+  return prepared->opcode == SHIM_WRITE && (prepared->flags & (SHIM_SIGNALED | SHIM_IMMEDIATE)) == SHIM_IMMEDIATE &&
+         prepared->bytes <= endpoint->domain->max_inject && endpoint->domain->max_inject > 0 &&
+         ((prepared->flags & SHIM_INLINE) != 0 || prepared->bytes == 0) && endpoint->ready &&
+         shim_list_is_empty(&endpoint->kept) && fabric_fits_data(endpoint->domain, prepared);
+}
+
+static inline int64_t inject(struct shim_endpoint *endpoint, const struct fabric_prepared *prepared) {
+  static const uint8_t nothing[1];
+  uint8_t gathered[FABRIC_MOST_INLINE];
+  const void *payload = prepared->count == 0   ? nothing
+                        : prepared->count == 1 ? prepared->stretches[0].iov_base
+                                               : collect(prepared, gathered);
+  return fabric_inject(endpoint, payload, prepared);
 }
 
 static int post(struct shim_endpoint *endpoint, struct fabric_prepared *prepared) {
@@ -173,8 +192,10 @@ static int post(struct shim_endpoint *endpoint, struct fabric_prepared *prepared
       return error;
     }
   } else if (__builtin_expect(answer != 0, 0)) {
-    if (!op->half_done)
-      return refused(endpoint, op, answer);
+    if (!op->half_done) {
+      fabric_op_give(domain, op);
+      return refused(endpoint, answer);
+    }
     fabric_endpoint_doom(endpoint, SHIM_PROTOCOL_VIOLATION, "libfabric wrote and refused to tell of it (%s)",
                          fi_strerror((int)-answer));
   }
@@ -201,7 +222,12 @@ static inline int check_and_post(struct shim_endpoint *endpoint, const struct sh
   uint32_t status = prepare(endpoint, work, &prepared);
   if (__builtin_expect(status != SHIM_SUCCESS, 0))
     return not_possible(endpoint, work, status);
-  return post(endpoint, &prepared);
+  int64_t answer = may_be_forgotten(endpoint, &prepared) ? inject(endpoint, &prepared) : -FI_EAGAIN;
+  if (__builtin_expect(answer == 0, 1))
+    return 0;
+  /* A provider without room, or one that takes less at once than it says, may still take it with a completion. */
+  return answer == -FI_EAGAIN || answer == -FI_EMSGSIZE || answer == -FI_ENOSYS ? post(endpoint, &prepared)
+                                                                               : refused(endpoint, answer);
 }
 
 int shim_post(struct shim_endpoint *endpoint, const struct shim_work *work) {

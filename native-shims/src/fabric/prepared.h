@@ -33,8 +33,15 @@ struct fabric_kept {
 #define FABRIC_MOST_BYTES ((UINT64_C(1) << FABRIC_LENGTH_BITS) - 1u)
 #define FABRIC_MOST_SLOTS (1u << FABRIC_SLOT_BITS)
 
+/* Whether the data of a write has room for what is to be said of it. */
+static inline bool fabric_fits_data(const struct shim_domain *domain, const struct fabric_prepared *prepared) {
+  return !domain->is_rdm || (!domain->by_message && prepared->bytes <= FABRIC_MOST_BYTES);
+}
+
 /* issue.c: hands a request to libfabric: 0, -FI_EAGAIN, or another negative errno of libfabric. */
 int64_t fabric_issue(struct shim_endpoint *endpoint, struct fabric_op *op, const struct fabric_prepared *prepared);
+/* The same for a write with an immediate that may be forgotten once it is posted. Its bytes are at `payload`. */
+int64_t fabric_inject(struct shim_endpoint *endpoint, const void *payload, const struct fabric_prepared *prepared);
 /* A read of the peer's landing, behind everything posted before. */
 int64_t fabric_issue_fence(struct shim_endpoint *endpoint);
 /* kept.c */

@@ -160,6 +160,12 @@ static void failed(struct fabric_port *port) {
     fabric_libfabric_ended(endpoint);
 }
 
+void fabric_port_take(struct fabric_port *port, const struct fi_cq_data_entry *entries, ssize_t count) {
+  port->vain = 0;
+  for (ssize_t i = 0; i < count; i++)
+    completed(port, &entries[i]);
+}
+
 uint32_t fabric_port_read(struct fabric_port *port) {
   struct fi_cq_data_entry entries[BATCH];
   uint32_t total = 0;
@@ -172,8 +178,7 @@ uint32_t fabric_port_read(struct fabric_port *port) {
     }
     if (count <= 0)
       return total;
-    for (ssize_t i = 0; i < count; i++)
-      completed(port, &entries[i]);
+    fabric_port_take(port, entries, count);
     total += (uint32_t)count;
     if (count < (ssize_t)BATCH)
       return total;
@@ -202,17 +207,12 @@ static void post_kept(struct shim_domain *domain) {
   }
 }
 
-static bool is_quiet(struct fabric_port *port) {
-  struct fid *fid = &port->cq->fid;
-  return port->wait_fd >= 0 && fi_trywait(port->domain->fabric, &fid, 1) == FI_SUCCESS;
-}
-
 void fabric_progress(struct shim_domain *domain) {
   find_ready(domain);
   for (struct shim_list *node = domain->busy.next, *next; node != &domain->busy; node = next) {
     struct fabric_port *port = SHIM_CONTAINER(node, struct fabric_port, busy);
     next = node->next;
-    if (fabric_port_read(port) == 0 && is_quiet(port))
+    if (fabric_port_read(port) == 0 && fabric_port_is_quiet(port))
       shim_list_remove(&port->busy);
   }
   post_kept(domain);
@@ -220,6 +220,8 @@ void fabric_progress(struct shim_domain *domain) {
 }
 
 bool fabric_may_sleep(struct shim_domain *domain) {
+  for (struct shim_list *node = domain->busy.next; node != &domain->busy; node = node->next)
+    (void)fabric_port_watch(SHIM_CONTAINER(node, struct fabric_port, busy));
   for (int round = 0; round < 4 && !shim_list_is_empty(&domain->busy); round++)
     fabric_progress(domain);
   return shim_list_is_empty(&domain->busy) && shim_list_is_empty(&domain->stuck);

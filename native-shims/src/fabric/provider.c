@@ -118,6 +118,7 @@ static int learn(struct shim_domain *domain) {
   domain->by_message = domain->is_rdm && info->domain_attr->cq_data_size < 8u;
   domain->max_segments = smaller(info->tx_attr->iov_limit, SHIM_MAX_SEGMENTS);
   domain->max_send = smaller(info->ep_attr->max_msg_size, INT32_MAX);
+  domain->max_inject = smaller(info->tx_attr->inject_size, FABRIC_MOST_INLINE);
   if (domain->is_rdm) {
     /* One stretch of each message is the header. */
     domain->max_segments = domain->max_segments > 1 ? domain->max_segments - 1u : 1u;

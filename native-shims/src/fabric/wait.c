@@ -16,6 +16,7 @@
 #define FREE_SPINS 16u            /* before the clock is read for the first time */
 #define SPINS_PER_CLOCK 8u        /* between two readings */
 #define POLLS_PER_ROUND 1024u     /* of one port, before the others are looked at too */
+#define LOOKS_OF_A_POLLER 256u    /* at a port, after which its owner is taken for one who goes on polling */
 #define FIRST_NAP UINT64_C(20000) /* nanoseconds, where there is no descriptor */
 #define LONGEST_NAP UINT64_C(1000000)
 
@@ -59,6 +60,8 @@ void fabric_queue_progress(struct shim_queue *queue) {
   domain->activity++;
   if (__builtin_expect(
           queue->only != NULL && (++queue->polls % POLLS_PER_ROUND) != 0 && shim_list_is_empty(&domain->stuck), 1)) {
+    if (queue->only->watched && ++queue->only->looks > LOOKS_OF_A_POLLER)
+      fabric_port_unwatch(queue->only);
     (void)fabric_port_read(queue->only);
     if (__builtin_expect(!shim_list_is_empty(&domain->doomed), 0))
       fabric_doom_fulfil(domain);
