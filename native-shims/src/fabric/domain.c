@@ -84,6 +84,7 @@ static void close_libfabric(struct shim_domain *domain) {
 }
 
 static void free_domain(struct shim_domain *domain) {
+  fabric_sweep(domain);
   close_libfabric(domain);
   int descriptors[] = {domain->epoll,        domain->control,     domain->event_fd,
                        domain->event_writer, domain->ports_epoll, domain->wake_fd};
@@ -165,6 +166,7 @@ static int open_libfabric(struct shim_domain *domain) {
   int error = fabric_find_provider(domain);
   if (error != 0)
     return error;
+  fabric_sweep(domain);
   int answer = fi_fabric(domain->info->fabric_attr, &domain->fabric, NULL);
   if (answer != 0)
     return fabric_fail(domain, "fi_fabric", answer, "cannot open the fabric");

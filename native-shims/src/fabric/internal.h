@@ -15,6 +15,9 @@ void fabric_random(void *bytes, uint32_t count);
 /* -errno with text; `call` is what libfabric answered with a negative number of its own. */
 int fabric_fail(const struct shim_domain *domain, const char *call, int64_t result, const char *attempt);
 
+/* sweep.c: removes the files that dead processes left, where the provider has such. */
+void fabric_sweep(const struct shim_domain *domain);
+
 /* options.c */
 int fabric_parse_options(struct fabric_options *options, const char *text);
 /* provider.c: finds what the options mean. */
@@ -65,7 +68,8 @@ static inline void fabric_port_touch(struct fabric_port *port) {
 }
 
 /* descriptors.c */
-/* Opens the port's queue with descriptors to sleep on, if the provider has such. 0 or a negative number of libfabric. */
+/* Opens the port's queue with descriptors to sleep on, if the provider has such. 0 or a negative number of libfabric.
+ */
 int fabric_port_open_queue(struct fabric_port *port, struct fi_cq_attr *attributes);
 /* Puts its descriptors where sleepers see them: false where there are none, or no more of them fit. */
 bool fabric_port_watch(struct fabric_port *port);

@@ -112,7 +112,7 @@ struct shim_domain {
   bool ip; /* addresses are those of IP */
   uint32_t max_segments;
   uint64_t max_send;
-  uint64_t max_inject; /* bytes that a write with an immediate may have to be forgotten when it was posted */
+  uint64_t max_inject;         /* bytes that a write with an immediate may have to be forgotten when it was posted */
   struct shim_region *landing; /* 64 bytes that peers may write and read: for writes of no bytes and for fences */
   /* Threads. */
   int epoll;

@@ -227,7 +227,7 @@ static inline int check_and_post(struct shim_endpoint *endpoint, const struct sh
     return 0;
   /* A provider without room, or one that takes less at once than it says, may still take it with a completion. */
   return answer == -FI_EAGAIN || answer == -FI_EMSGSIZE || answer == -FI_ENOSYS ? post(endpoint, &prepared)
-                                                                               : refused(endpoint, answer);
+                                                                                : refused(endpoint, answer);
 }
 
 int shim_post(struct shim_endpoint *endpoint, const struct shim_work *work) {

@@ -1,3 +1,5 @@
+import { hideCredentials } from './config/hide-credentials.ts';
+
 /** What is fixed about an error code: its number in `refused` messages, its HTTP status, and when it is thrown. */
 export interface RfaasErrorDescription {
   /** The number that stands for the code on the wire, in the message `refused`. */
@@ -80,7 +82,8 @@ export class RfaasError extends Error {
   readonly details: RfaasErrorDetails;
 
   constructor(code: RfaasErrorCode, message: string, options: RfaasErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    // Messages name URLs, and reach logs and terminals that are not this program's.
+    super(hideCredentials(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.details = options.details ?? {};
   }

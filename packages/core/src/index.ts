@@ -12,6 +12,7 @@ export * from './config/device-config.ts';
 export * from './config/executor-manager-config.ts';
 export * from './config/executors-database.ts';
 export * from './config/read-config.ts';
+export * from './config/hide-credentials.ts';
 export * from './config/redact.ts';
 export * from './config/resource-manager-config.ts';
 export * from './config/schemas.ts';

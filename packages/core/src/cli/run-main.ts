@@ -1,3 +1,4 @@
+import { hideCredentials } from '../config/hide-credentials.ts';
 import { redact } from '../config/redact.ts';
 import { errorCode, errorMessage, RfaasError } from '../errors.ts';
 import type { Environment } from '../security/key-files.ts';
@@ -61,7 +62,7 @@ export function exitCodeOf(error: unknown): number {
 /** The line that tells a person of an error: no stack, with its code. */
 export function formatFailure(error: unknown): string {
   const code = errorCode(error);
-  return `error: ${errorMessage(error)}${code === undefined ? '' : ` [${code}]`}`;
+  return `error: ${hideCredentials(errorMessage(error))}${code === undefined ? '' : ` [${code}]`}`;
 }
 
 /** What a server says on standard output when it is ready. */

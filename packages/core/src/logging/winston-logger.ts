@@ -1,4 +1,5 @@
 import winston from 'winston';
+import { hideCredentials } from '../config/hide-credentials.ts';
 import { isSecretName } from '../config/secret-names.ts';
 import type { LogFields, Logger, LogLevel } from './logger.ts';
 
@@ -16,7 +17,7 @@ export interface LoggerOptions {
   readonly fields?: LogFields;
 }
 
-/** A logger that writes to standard error. Fields whose names say that they are secret are not written. */
+/** A logger that writes to standard error. Fields whose names say that they are secret are not written, nor are keys in URLs. */
 export function createLogger(options: LoggerOptions = {}): Logger {
   const stream = options.stream ?? process.stderr;
   const format = options.format ?? ('isTTY' in stream && stream.isTTY === true ? 'pretty' : 'json');
@@ -68,5 +69,6 @@ function replaceUnprintable(_name: string, value: unknown): unknown {
   if (typeof value === 'bigint') {
     return value.toString();
   }
-  return value instanceof Error ? value.message : value;
+  const plain = value instanceof Error ? value.message : value;
+  return typeof plain === 'string' ? hideCredentials(plain) : plain;
 }

@@ -50,6 +50,16 @@ describe('createLogger', () => {
     expect(lost).toMatchObject({ level: 'error', error: 'busy', code: 'RFAAS_ERR_BUSY', cause: 'below' });
   });
 
+  test.each(['json', 'pretty'] as const)('writes no keys that stand in URLs, %s', (format) => {
+    const stream = new PassThrough();
+    const url = 'libfabric+cxi://nid1:5?auth_key=0badcafe&domain=cxi0';
+    const error = new Error(`cannot connect to "libfabric+gni://nid2:7?cookie=4711"`);
+    createLogger({ format, stream }).warn('away', { url, all: [url], ...errorFields(error) });
+    const line = String(stream.read());
+    expect(line).not.toMatch(/0badcafe|4711/);
+    expect(line).toMatch(/auth_key=\[hidden\]&domain=cxi0/);
+  });
+
   test('writes lines for people', () => {
     expect(capture('pretty').lines()[0]).toMatch(
       /^[\d:.]{12} info {2}lease granted component="leases" program="test" cores=2/,

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../errors.ts';
 import { NativeTransport } from '../native/native-transport.ts';
-import { formatTransportUrl, type TransportUrl } from '../transport/transport-url.ts';
+import { printableUrl, type TransportUrl } from '../transport/transport-url.ts';
 import type { Transport } from '../transport/transport.ts';
 import { authorizedUrl } from './credentials/authorized-url.ts';
 import { openDrc } from './credentials/drc.ts';
@@ -30,7 +30,7 @@ export function openLibfabricTransport(url: TransportUrl): Transport {
 export function libfabricOptions(url: TransportUrl): string {
   if (url.provider === undefined || url.provider === '') {
     throw new InvalidArgumentError(
-      `cannot open ${formatTransportUrl(url)}: libfabric needs a provider, as in libfabric+tcp://HOST:PORT; "fi_info -l" lists them`,
+      `cannot open ${printableUrl(url)}: libfabric needs a provider, as in libfabric+tcp://HOST:PORT; "fi_info -l" lists them`,
       { operation: 'openTransport' },
     );
   }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../errors.ts';
 import type { NetworkAddress } from './network-address.ts';
-import { formatTransportUrl, type TransportUrl } from './transport-url.ts';
+import { printableUrl, type TransportUrl } from './transport-url.ts';
 
 /** What each kind of transports calls the option that names a device. */
 const deviceOption = { verbs: 'device', libfabric: 'domain' } as const;
@@ -9,7 +9,7 @@ const deviceOption = { verbs: 'device', libfabric: 'domain' } as const;
 export function throughDevice(url: TransportUrl, device: string): TransportUrl {
   if (url.kind === 'shm') {
     throw new InvalidArgumentError(
-      `cannot reach ${formatTransportUrl(url)} through device "${device}": shared memory has no devices; name the peer by a ` +
+      `cannot reach ${printableUrl(url)} through device "${device}": shared memory has no devices; name the peer by a ` +
         'verbs:// or libfabric+PROVIDER:// URL, or leave the device out',
       { operation: 'throughDevice', transport: 'shm' },
     );

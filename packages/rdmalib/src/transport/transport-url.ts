@@ -47,6 +47,12 @@ export function formatTransportUrl(url: TransportUrl): string {
   return `${url.kind}${provider}://${authority}${pairs.length === 0 ? '' : `?${pairs.join('&')}`}`;
 }
 
+/** As {@link formatTransportUrl}, for people, logs and errors: without the keys that it contains. */
+export function printableUrl(url: TransportUrl): string {
+  const options = Object.entries(url.options).filter(([name]) => name !== 'auth_key' && name !== 'cookie');
+  return formatTransportUrl({ ...url, options: Object.fromEntries(options) });
+}
+
 function parseAuthority(
   text: string,
   kind: TransportUrl['kind'],
@@ -86,7 +92,9 @@ function encodeOption(value: string): string {
 }
 
 function wrong(text: string, reason: string): InvalidArgumentError {
-  return new InvalidArgumentError(`"${text}" is no transport URL: ${reason}`, {
+  const [place] = text.split('?');
+  const shown = place === text ? text : `${place}?…`; // options may be keys
+  return new InvalidArgumentError(`"${shown}" is no transport URL: ${reason}`, {
     operation: 'parseTransportUrl',
   });
 }

@@ -81,7 +81,7 @@ function familyOf(provider = ''): 'gni' | 'cxi' | undefined {
 
 function integer(option: string, text = ''): number {
   if (!/^[0-9]{1,10}$/.test(text)) {
-    throw wrong(`${option}=${text} is no number`);
+    throw wrong(`${option} is no number`);
   }
   return Number(text);
 }
