@@ -56,7 +56,8 @@ static int open_waiting_by(struct fabric_port *port, struct fi_cq_attr *attribut
 }
 
 int fabric_port_open_queue(struct fabric_port *port, struct fi_cq_attr *attributes) {
-  int answer = open_waiting_by(port, attributes, FI_WAIT_POLLFD);
+  /* Layered providers, which are datagram ones, wait for the epoll of the layer below in either way. */
+  int answer = port->domain->is_rdm ? -FI_ENOSYS : open_waiting_by(port, attributes, FI_WAIT_POLLFD);
   if (answer != 0)
     answer = open_waiting_by(port, attributes, FI_WAIT_FD);
   if (answer != 0)
