@@ -4,6 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { runProgram } from '../support/run-program.ts';
 
+/** Of many rows of a kind some do. */
+const ONLY: Readonly<Record<string, readonly string[]>> = {
+  invocation: ['--only', 'invokeSync, mapped;invoke, copied;hot native, invokeSync, in place'],
+};
+
 let folder: string;
 
 beforeAll(() => {
@@ -26,7 +31,7 @@ test.each([
   async (name, chart) => {
     const output = join(folder, name);
     const program = new URL('../../benchmarks/dist/main.js', import.meta.url).pathname;
-    const parameters = [program, name, '--quick', '--json', '--output', output];
+    const parameters = [program, name, '--quick', '--json', '--output', output, ...(ONLY[name] ?? [])];
     const {
       code,
       output: text,
