@@ -32,7 +32,7 @@ export class FailoverCluster implements AsyncDisposable {
   readonly #directory = mkdtempSync(join(tmpdir(), 'rfaas-failover-'));
   readonly #clusterKey = generateKey();
   readonly #nodes: ServerProgram[] = [];
-  readonly #addresses: { readonly url: string; readonly httpUrl: string }[] = [];
+  readonly #urls: string[] = [];
 
   private constructor(options: FailoverClusterOptions, etcd: LocalEtcd) {
     this.#options = options;
@@ -53,7 +53,7 @@ export class FailoverCluster implements AsyncDisposable {
 
   /** Of all resource managers. */
   get urls(): readonly string[] {
-    return this.#addresses.map(({ url }) => url);
+    return this.#urls;
   }
 
   /** A client that knows all resource managers. */
@@ -66,14 +66,13 @@ export class FailoverCluster implements AsyncDisposable {
     });
   }
 
-  /** Starts a resource manager, at the address that it had before. */
+  /** Starts a resource manager, at the address that it had before; HTTP has another port, since the old one may be taken. */
   async startManager(index: number): Promise<void> {
-    const { url, httpUrl } = this.#addresses[index] ?? { url: 'shm://0', httpUrl: 'http://127.0.0.1:0' };
+    const url = this.#urls[index] ?? 'shm://0';
     const file = this.#write(`manager-${index}.json`, {
       config: {
         name: `manager-${index}`,
         transport: `shm://${parseTransportUrl(url).port}`,
-        http_network_port: Number(new URL(httpUrl).port),
         insecure: true,
         cluster_key_file: this.#writeKey('cluster.key', this.#clusterKey),
         store: 'etcd',
@@ -88,7 +87,7 @@ export class FailoverCluster implements AsyncDisposable {
       AbortSignal.timeout(START_MS),
     );
     this.managers[index] = program;
-    this.#addresses[index] ??= { url: program.url, httpUrl: program.httpUrl };
+    this.#urls[index] ??= program.url;
   }
 
   /** Kills a resource manager. */
