@@ -24,7 +24,7 @@ const INTEGRATION = [
   'sudden-deaths',
 ];
 
-/** An emulated processor runs JavaScript some ten times slower, and the machine that emulates it may be busy. */
+/** An emulated processor runs JavaScript some ten times slower, and another machine may be emulated at the same time. */
 const PATIENTLY = ['--runInBand', '--testTimeout=240000'];
 
 const PARTS = {

@@ -19,8 +19,8 @@ export class Machine {
 
   /** Boots, passes the command's output on and resolves with its exit status. Rejects when the guest never ran it. */
   async run() {
-    const { exchange, number, mode, showConsole } = this.#options;
-    const prefix = mode === 'two-machines' ? `[${number}] ` : '';
+    const { exchange, showConsole } = this.#options;
+    const prefix = this.#prefix();
     const followers = [
       new OutputFollower(join(exchange, 'stdout'), process.stdout, prefix),
       new OutputFollower(join(exchange, 'stderr'), process.stderr, prefix),
@@ -43,6 +43,13 @@ export class Machine {
       for (const follower of followers) follower.close();
     }
     return this.#status(console);
+  }
+
+  /** What stands before each line of its output, where there may be several machines. */
+  #prefix() {
+    const { number, mode, label } = this.#options;
+    const names = [label, mode === 'two-machines' ? number : undefined].filter((name) => name !== undefined);
+    return names.length === 0 ? '' : `[${names.join(' ')}] `;
   }
 
   /** Switches the machine off. */
