@@ -16,13 +16,14 @@
 #include <unistd.h>
 
 #define DIRECTORY "/dev/shm"
+/* Files are looked at by statx: the stat of a new glibc does not load with an old one. */
 /* PROC_PID_INIT_INO of the kernel: the machine's own process numbers. */
 #define MACHINE_PID_NAMESPACE 0xEFFFFFFCu
 
 /* In a container numbers of other containers' processes mean nothing, and their files may be seen all the same. */
 static bool sees_all_processes(void) {
-  struct stat own;
-  return stat("/proc/self/ns/pid", &own) == 0 && own.st_ino == MACHINE_PID_NAMESPACE;
+  struct statx own;
+  return statx(AT_FDCWD, "/proc/self/ns/pid", 0, STATX_INO, &own) == 0 && own.stx_ino == MACHINE_PID_NAMESPACE;
 }
 
 static bool is_left_behind(int directory, const char *name) {
@@ -30,11 +31,12 @@ static bool is_left_behind(int directory, const char *name) {
   unsigned int uid = 0;
   unsigned int number = 0;
   char rest = '\0';
-  struct stat file;
+  struct statx file;
   if (strspn(name, "0123456789:") != strlen(name) || sscanf(name, "%d:%u:%u%c", &pid, &uid, &number, &rest) != 3 ||
       pid <= 0)
     return false;
-  if (fstatat(directory, name, &file, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(file.st_mode) || file.st_uid != uid)
+  if (statx(directory, name, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_MODE | STATX_UID, &file) != 0 ||
+      !S_ISREG(file.stx_mode) || file.stx_uid != uid)
     return false;
   if (uid != geteuid() && geteuid() != 0)
     return false;

@@ -60,8 +60,12 @@ void fabric_queue_progress(struct shim_queue *queue) {
   domain->activity++;
   if (__builtin_expect(
           queue->only != NULL && (++queue->polls % POLLS_PER_ROUND) != 0 && shim_list_is_empty(&domain->stuck), 1)) {
-    if (queue->only->watched && ++queue->only->looks > LOOKS_OF_A_POLLER)
+    if (__builtin_expect(queue->only->watched, 0) && ++queue->only->looks > LOOKS_OF_A_POLLER) {
       fabric_port_unwatch(queue->only);
+      /* A bridge that sleeps on it would sleep on when the polling ends. */
+      if (domain->watching)
+        fabric_bridge_kick(domain);
+    }
     (void)fabric_port_read(queue->only);
     if (__builtin_expect(!shim_list_is_empty(&domain->doomed), 0))
       fabric_doom_fulfil(domain);

@@ -117,11 +117,28 @@ static void a_lost_peer_ends_waits(void) {
   end();
 }
 
+/* Whoever has polled in vain and turned to something else is looked after by the bridge again. */
+static void who_stops_polling_is_still_served(void) {
+  begin();
+  for (uint32_t round = 0; round < 5; round++) {
+    struct shim_completion completion;
+    /* Time for the bridge to fall asleep: if it does not, this round finds out nothing. */
+    (void)nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    for (int i = 0; i < 5000; i++)
+      CHECK_EQUAL(shim_queue_poll(server.queue, &completion, 1), 0);
+    struct shim_work work = fixture_work(&client, SHIM_READ, SHIM_SIGNALED, fixture_target(&client, &server), 0, 16);
+    CHECK_EQUAL(shim_post(client.endpoint, &work), 0);
+    CHECK_EQUAL(fixture_completion(client.queue).status, SHIM_SUCCESS);
+  }
+  end();
+}
+
 static void run(void) {
   RUN(interrupts_end_waits);
   RUN(a_lost_peer_ends_waits);
   RUN(sleepers_miss_nothing);
   RUN(event_loops_miss_nothing);
+  RUN(who_stops_polling_is_still_served);
 }
 
 int main(int argc, char **argv) {
