@@ -207,9 +207,6 @@ function severalHosts(kind: string): void {
     await until('node-2 is back', () => registrations('node-2') > before, 30_000);
   }, 60_000);
 
-  // What these find out has been tried on connected endpoints only.
-  if (kind !== 'libfabric+tcp') return;
-
   test('a client that is cut off is gone: its cores serve others', async () => {
     const client = await clientOn('client', ['node-1']);
     expect(await client.call('invoke', 'node-1', 'echo', 'here')).toBe('here');
