@@ -9,8 +9,19 @@ export interface Question {
   readonly graceSeconds?: number;
 }
 
-/** Asks; `undefined` if the answer is no. The focus goes back to where it was. */
-export async function confirmAction(question: Question): Promise<{ readonly graceMs: number } | undefined> {
+type Answer = { readonly graceMs: number } | undefined;
+
+/** The last question. A dialog is gone before its end is told: who asks meanwhile would take that for an answer. */
+let last: Promise<unknown> = Promise.resolve();
+
+/** Asks, one question after the other; `undefined` if the answer is no. The focus goes back to where it was. */
+export async function confirmAction(question: Question): Promise<Answer> {
+  const answer = last.then(async () => ask(question));
+  last = answer.catch(() => undefined);
+  return answer;
+}
+
+async function ask(question: Question): Promise<Answer> {
   const dialog = byId<HTMLDialogElement>('confirm');
   const grace = byId<HTMLInputElement>('confirm-grace');
   byId('confirm-title').textContent = question.title;
