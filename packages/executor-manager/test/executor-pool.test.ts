@@ -1,110 +1,21 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { silentLogger } from '@rfaas/core';
-import type { Allocate, Lease } from '@rfaas/core';
-import { openTransport } from '@rfaas/rdmalib';
-import type { ProtectionDomain, Transport } from '@rfaas/rdmalib';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { AllocationTable } from '../src/allocation-table.ts';
-import type { ExecutorSettings } from '../src/allocation-table.ts';
-import { PlayedLauncher } from './played-launcher.ts';
+import type { AllocationTable } from '../src/allocation-table.ts';
+import type { PlayedLauncher } from './played-launcher.ts';
+import { lease, request, settled, TestTable } from './test-table.ts';
 
-const hour = 3_600_000;
-let directory: string;
-let transport: Transport;
+let world: TestTable;
 let launcher: PlayedLauncher;
 let table: AllocationTable;
 
 beforeEach(() => {
-  jest.useFakeTimers({ now: 0, doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
-  directory = mkdtempSync(join(tmpdir(), 'rfaas-table-'));
-  transport = openTransport(`shm://0?directory=${directory}`);
-  launcher = new PlayedLauncher();
+  world = new TestTable({ prewarmed: 2, prewarmedThreads: 1 });
+  ({ launcher, table } = world);
+  table.prewarm();
 });
 
-afterEach(async () => {
-  jest.useRealTimers();
-  for (const executor of launcher.executors) {
-    executor.exit(0);
-  }
-  await table.stop();
-  await transport.close();
-  rmSync(directory, { recursive: true, force: true });
-});
-
-function newTable(domain: ProtectionDomain, change: Partial<ExecutorSettings> = {}): AllocationTable {
-  return new AllocationTable({
-    capacity: { cpus: [4, 5, 6, 7], memoryMiB: 1000, topology: new Map() },
-    backgroundCpus: [0, 1],
-    executor: {
-      sandbox: 'process',
-      pinThreads: true,
-      modules: '/opt/modules',
-      flushMs: 100,
-      startTimeoutMs: 10_000,
-      stopTimeoutMs: 1000,
-      prewarmed: 0,
-      prewarmedThreads: 1,
-      keepWarmMs: 0,
-      packageCache: undefined,
-      packageCacheMiB: 1024,
-      ...change,
-    },
-    managerUrl: 'shm://1',
-    peerTimeoutMs: 15_000,
-    domain,
-    launcher,
-    bills: {
-      usageReported: () => undefined,
-      leaseEnded: () => undefined,
-      nodeLeaves: () => undefined,
-    },
-    logger: silentLogger,
-    logLevel: 'info',
-    now: () => Date.now(),
-    monotonicNow: () => 0,
-    onWarning: () => undefined,
-  });
-}
-
-function lease(leaseId: string, options: Partial<Lease> = {}): Lease {
-  const resources = { cores: 2, memoryMiB: 500, gpus: 0 };
-  const validity = { generation: 1, notBefore: 0, expiry: hour, incarnation: 0n, keyId: 0 };
-  return { leaseId, node: 'node', tenant: 'tenant', ...resources, ...validity, ...options };
-}
-
-function request(cores: number, options: Partial<Allocate> = {}): Allocate {
-  return {
-    token: new Uint8Array(),
-    cores,
-    memoryMiB: 100,
-    clientUrl: 'shm://2',
-    secret: '0a'.repeat(16),
-    packageKind: 'native',
-    sha256: '0b'.repeat(32),
-    packageBytes: 100,
-    packageName: 'lib.so',
-    hotTimeoutMs: 5,
-    slots: 4,
-    inputBytes: 4096,
-    outputBytes: 4096,
-    ...options,
-  };
-}
-
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < 10; turn += 1) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
+afterEach(async () => world.close());
 
 describe('prewarmed executors', () => {
-  beforeEach(() => {
-    table = newTable(transport.openProtectionDomain(), { prewarmed: 2, prewarmedThreads: 1 });
-    table.prewarm();
-  });
-
   test('are started away from the leased cores, for nobody', () => {
     expect(launcher.executors).toHaveLength(1);
     expect(launcher.executors[0]?.cpus).toEqual([0, 1]);
