@@ -10,9 +10,7 @@
 #define _GNU_SOURCE
 #include "samples.h"
 
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,20 +56,13 @@ int main(int argc, char **argv) {
     return 1;
   }
   rfaas_ticks_calibrate();
-  pid_t other = fork();
-  if (other < 0) {
-    perror("cannot make the other process (fork)");
-    return 1;
-  }
+  pid_t other = fork_pinned(here, there);
   if (other == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    pin_to(there);
     for (uint32_t i = 0; i < LINES; i++) {
       bounce_back(lines + i * LINE_WORDS, WARM_UP + each);
     }
     _exit(0);
   }
-  pin_to(here);
   for (uint32_t i = 0; i < LINES; i++) {
     bounce(lines + i * LINE_WORDS, samples + i * each, each);
   }

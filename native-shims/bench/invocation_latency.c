@@ -12,8 +12,6 @@
 #include "invocation_pair.h"
 #include "samples.h"
 
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define MOST_WARM_UP 10000u /* as many as are measured, at most so many */
@@ -53,21 +51,13 @@ int main(int argc, char **argv) {
   int there = (int)number_argument(argv[3], "processor");
   uint64_t bytes = (uint64_t)number_argument(argv[4], "bytes");
   uint64_t count = (uint64_t)number_argument(argv[5], "invocations") + 1;
-  int ports[2];
-  if (pipe(ports) != 0) {
-    perror("pipe");
-    return 1;
-  }
-  pid_t other = fork();
+  int port_pipe;
+  pid_t other = fork_with_pipe(here, there, &port_pipe);
   if (other == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    pin_to(there);
-    run_server(ports[1], bytes, sleeps);
+    run_server(port_pipe, bytes, sleeps);
   }
-  close(ports[1]);
-  pin_to(here);
   struct pair_client client;
-  open_client(&client, bytes, ports[0], mapped);
+  open_client(&client, bytes, port_pipe, mapped);
   uint64_t most = sleeps ? MOST_WARM_UP_ASLEEP : MOST_WARM_UP;
   uint64_t warm_up = count < most ? count : most;
   uint64_t *samples = calloc(count, sizeof *samples);

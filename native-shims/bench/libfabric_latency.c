@@ -18,7 +18,6 @@
 #include <rdma/fi_rma.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -250,10 +249,8 @@ int main(int argc, char **argv) {
   int back[2];
   if (pipe(forth) != 0 || pipe(back) != 0)
     return 1;
-  pid_t other = fork();
+  pid_t other = fork_pinned((int)number_argument(argv[3], "processor"), (int)number_argument(argv[4], "processor"));
   if (other == 0) {
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    pin_to((int)number_argument(argv[4], "processor"));
     side.sleeps = sleeps;
     side.in = forth[0];
     side.out = back[1];
@@ -262,7 +259,6 @@ int main(int argc, char **argv) {
     serve(&side, stream ? 1 : WARM_UP + count, stream);
     _exit(0);
   }
-  pin_to((int)number_argument(argv[3], "processor"));
   rfaas_ticks_calibrate();
   side.in = back[0];
   side.out = forth[1];

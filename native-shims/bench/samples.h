@@ -6,9 +6,12 @@
 #include "../src/loops/ticks.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 static inline void pin_to(int processor) {
   cpu_set_t set;
@@ -18,6 +21,34 @@ static inline void pin_to(int processor) {
     perror("cannot run on the processor asked for (sched_setaffinity)");
     exit(1);
   }
+}
+
+/* Forks: 0 in the other process, which runs on the processor `there` and ends with this one; this one runs on `here`.
+ */
+static inline pid_t fork_pinned(int here, int there) {
+  pid_t other = fork();
+  if (other < 0) {
+    perror("cannot make the other process (fork)");
+    exit(1);
+  }
+  if (other == 0) {
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+  }
+  pin_to(other == 0 ? there : here);
+  return other;
+}
+
+/* The same with a pipe, through which the other tells something: gives the end of it that the process uses. */
+static inline pid_t fork_with_pipe(int here, int there, int *end) {
+  int ends[2];
+  if (pipe(ends) != 0) {
+    perror("cannot make a pipe");
+    exit(1);
+  }
+  pid_t other = fork_pinned(here, there);
+  *end = ends[other == 0 ? 1 : 0];
+  (void)close(ends[other == 0 ? 0 : 1]);
+  return other;
 }
 
 static inline int compare_samples(const void *one, const void *other) {

@@ -11,7 +11,6 @@
 #include "samples.h"
 
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -97,23 +96,15 @@ int main(int argc, char **argv) {
     fprintf(stderr, "a burst has at least one write, and from 1 to %u are under way\n", RECEIVES - 1);
     return 2;
   }
-  int ports[2];
-  if (pipe(ports) != 0) {
-    perror("pipe");
-    return 1;
-  }
-  pid_t other = fork();
+  int port_pipe;
+  pid_t other = fork_with_pipe(here, there, &port_pipe);
   if (other == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    pin_to(there);
-    run_peer(ports[1], bytes);
+    run_peer(port_pipe, bytes);
   }
-  close(ports[1]);
-  pin_to(here);
   rfaas_ticks_calibrate();
   struct stream stream = {.bytes = bytes, .depth = depth};
   open_side(&stream.side, bytes < ANSWER_BYTES ? ANSWER_BYTES : bytes);
-  connect_peer(&stream.side, ports[0]);
+  connect_peer(&stream.side, port_pipe);
   uint64_t *samples = calloc(count, sizeof *samples);
   for (uint64_t i = 0; samples != NULL && i < WARM_UP + count; i++) {
     uint64_t before = rfaas_ticks();

@@ -9,8 +9,6 @@
 #include "fabric.h"
 #include "samples.h"
 
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,23 +61,15 @@ int main(int argc, char **argv) {
   int there = (int)number_argument(argv[3], "processor");
   uint64_t bytes = (uint64_t)number_argument(argv[4], "bytes");
   uint64_t count = (uint64_t)number_argument(argv[5], "round trips") + 1;
-  int ports[2];
-  if (pipe(ports) != 0) {
-    perror("pipe");
-    return 1;
-  }
-  pid_t other = fork();
+  int port_pipe;
+  pid_t other = fork_with_pipe(here, there, &port_pipe);
   if (other == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    pin_to(there);
-    run_peer(ports[1], bytes);
+    run_peer(port_pipe, bytes);
   }
-  close(ports[1]);
-  pin_to(here);
   rfaas_ticks_calibrate();
   struct side side;
   open_side(&side, bytes);
-  connect_peer(&side, ports[0]);
+  connect_peer(&side, port_pipe);
   uint64_t warm_up = count < MOST_WARM_UP ? count : MOST_WARM_UP;
   uint64_t *samples = calloc(count, sizeof *samples);
   uint64_t before = rfaas_ticks();

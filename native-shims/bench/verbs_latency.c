@@ -12,7 +12,6 @@
 #include <arpa/inet.h>
 #include <rdma/rdma_cma.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -229,19 +228,13 @@ int main(int argc, char **argv) {
   int there = (int)number_argument(argv[3], "processor");
   uint32_t bytes = (uint32_t)number_argument(argv[4], "bytes");
   uint64_t count = (uint64_t)number_argument(argv[5], "round trips");
-  int ports[2];
-  require(pipe(ports) == 0, "pipe");
-  pid_t other = fork();
-  require(other >= 0, "fork");
+  int port_pipe;
+  pid_t other = fork_with_pipe(here, there, &port_pipe);
   if (other == 0) {
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    pin_to(there);
-    run_server(argv[1], bytes, ports[1], mode);
+    run_server(argv[1], bytes, port_pipe, mode);
   }
-  (void)close(ports[1]);
-  pin_to(here);
   rfaas_ticks_calibrate();
-  run_client(argv[1], bytes, ports[0], count, mode);
+  run_client(argv[1], bytes, port_pipe, count, mode);
   (void)kill(other, SIGKILL);
   (void)waitpid(other, NULL, 0);
   return 0;

@@ -10,9 +10,7 @@
 #include "../src/common/futex.h"
 #include "samples.h"
 
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define WARM_UP 100u
@@ -56,18 +54,11 @@ int main(int argc, char **argv) {
     return 1;
   }
   rfaas_ticks_calibrate();
-  pid_t other = fork();
-  if (other < 0) {
-    perror("cannot make the other process (fork)");
-    return 1;
-  }
+  pid_t other = fork_pinned(here, there);
   if (other == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    pin_to(there);
     answer(words, WARM_UP + count);
     _exit(0);
   }
-  pin_to(here);
   for (uint32_t i = 0; i < WARM_UP + count; i++) {
     nanosleep(&pause, NULL);
     uint64_t took = ask(words, i + 1);
