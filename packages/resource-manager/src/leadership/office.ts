@@ -160,7 +160,7 @@ export class Office {
 
   /** A state that cannot be used is left to others for a while: perhaps they can, or an operator has mended it. */
   async #pause(error: unknown): Promise<void> {
-    const { logger, leadership } = this.#options;
+    const { logger } = this.#options;
     const problem =
       error instanceof RfaasError
         ? error
@@ -168,8 +168,6 @@ export class Office {
     this.#following = { leader: undefined, problem };
     logger.error('this resource manager cannot lead', { ...errorFields(error), retryMs: pauseMs });
     await delay(pauseMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
-    // As at the start: another release may have been here.
-    if (!this.#closing.signal.aborted) await leadership.prepare().catch(() => undefined);
   }
 }
 
