@@ -91,3 +91,17 @@ test('an allocation is given up on a signal, and its cores come back', async () 
   await expect(allocation).rejects.toMatchObject({ code: 'RFAAS_ERR_ABORTED' });
   await expectStillUsable();
 });
+
+test('an allocation may be given up at any moment', async () => {
+  await using library = await compileFunctionLibrary({ file: 'test-functions.c' });
+  // What was asked for a moment before has to be ended, too, although nothing is known of it yet.
+  for (let delay = 0; delay < 12; delay += 1) {
+    const controller = new AbortController();
+    const allocation = lease.allocate({ library: library.path }, { signal: controller.signal });
+    const refused = expect(allocation).rejects.toMatchObject({ code: 'RFAAS_ERR_ABORTED' });
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    controller.abort();
+    await refused;
+    await expectStillUsable();
+  }
+}, 60_000);

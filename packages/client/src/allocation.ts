@@ -1,4 +1,4 @@
-import { generateId, RfaasError } from '@rfaas/core';
+import { generateId, RfaasError, type Allocate } from '@rfaas/core';
 import {
   announcedUrl,
   formatTransportUrl,
@@ -81,16 +81,32 @@ async function connectExecutor(
     slots: options.slots,
     ...(transport.capabilities.crossesHosts ? { peerTimeoutMs } : {}),
   });
-  const allocationId = await session.allocate(allocateMessage(request, clientUrl, secret), {
-    timeoutMs: options.timeoutMs,
-    signal: limit.signal,
-  });
+  const allocationId = await startExecutor(request, allocateMessage(request, clientUrl, secret), limit);
   options.onStep('submitted');
   const end = session.allocationEnd(allocationId);
   try {
     return { allocationId, transport, domain, ...(await loadPackage(request, domain, acceptor, end, limit)) };
   } catch (error) {
     await giveUp(session, allocationId);
+    throw error;
+  }
+}
+
+/** Asks for the executor. What a manager has started when the caller gives up meanwhile is ended before that is told. */
+async function startExecutor(
+  { session, options }: AllocationRequest,
+  message: Allocate,
+  limit: TimeLimit,
+): Promise<string> {
+  const started = session.allocate(message, options.timeoutMs + GIVING_UP_MS);
+  try {
+    return await Promise.race([started, limit.passed]);
+  } catch (error) {
+    const undone = started.then(
+      async (allocationId) => giveUp(session, allocationId),
+      () => undefined,
+    );
+    await settledWithin(undone, GIVING_UP_MS);
     throw error;
   }
 }

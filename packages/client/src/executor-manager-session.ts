@@ -81,14 +81,11 @@ export class ExecutorManagerSession implements AsyncDisposable {
   }
 
   /** Asks for an executor; returns the allocation's id once the manager is starting it. */
-  async allocate(
-    fields: Allocate,
-    options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
-  ): Promise<string> {
+  async allocate(fields: Allocate, timeoutMs: number): Promise<string> {
     const { allocationId } = await this.connection.request(
       { kind: 'allocate', ...fields },
       'allocation-started',
-      options,
+      { timeoutMs },
     );
     return allocationId;
   }
