@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
@@ -39,7 +39,9 @@ afterEach(async () => {
 
 /** Sets the clock of the whole host: of the servers, and of the client in this process. */
 function setClock(ahead: number): void {
-  writeFileSync(cluster.files.path('clock'), String(ahead));
+  // At once: a server that reads a part of a number would be at another time.
+  writeFileSync(cluster.files.path('clock.new'), String(ahead));
+  renameSync(cluster.files.path('clock.new'), cluster.files.path('clock'));
   Date.now = () => realNow() + ahead;
 }
 

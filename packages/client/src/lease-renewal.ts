@@ -60,3 +60,13 @@ export class LeaseRenewal {
     this.#schedule(next);
   }
 }
+
+/**
+ * When a lease ends that was granted until `expiry` of the host's clock, as `performance.now` tells time. Somebody may have set
+ * that clock since the grant was written: it ends no earlier than it did `before`, and at most so long from now as it was
+ * asked for.
+ */
+export function grantedEnd(expiry: number, atMostMs: number, before = 0): number {
+  const now = performance.now();
+  return Math.max(before, now + Math.min(expiry - Date.now(), atMostMs));
+}

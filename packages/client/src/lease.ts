@@ -6,7 +6,7 @@ import type { Executor } from './executor.ts';
 import { readFunctionPackage, type FunctionSource } from './functions/function-package.ts';
 import { LeaseNode } from './lease-node.ts';
 import type { GrantedLease, LeaseListener, LeaseProvider } from './lease-provider.ts';
-import { LeaseRenewal } from './lease-renewal.ts';
+import { grantedEnd, LeaseRenewal } from './lease-renewal.ts';
 import type { NativeLoops } from './native-loops.ts';
 
 /** Longer than a resource manager takes to start anew, or another one to take over. */
@@ -62,7 +62,7 @@ export class Lease implements AsyncDisposable {
     const { granted, session, listener, peerTimeoutMs } = parts;
     this.#parts = parts;
     this.#granted = granted;
-    this.#end = endOf(granted);
+    this.#end = grantedEnd(granted.expiry, parts.durationMs);
     this.id = granted.leaseId;
     this.#nodes = granted.shares.map((share) => new LeaseNode(share, session, listener, peerTimeoutMs));
     this.nodes = this.#nodes.map(({ name }) => name);
@@ -143,7 +143,7 @@ export class Lease implements AsyncDisposable {
   async renew(durationMs = this.#parts.durationMs): Promise<Date> {
     this.#requireOpen();
     const renewed = await this.#parts.provider.renew(this.#granted, durationMs);
-    await this.#adopt(renewed);
+    await this.#adopt(renewed, durationMs);
     return this.expiry;
   }
 
@@ -169,7 +169,7 @@ export class Lease implements AsyncDisposable {
   /** For `client.lease`: the provider tells that it was renewed. */
   changed(granted: GrantedLease): void {
     // A node that is not reached hears of it with the next allocation or renewal.
-    void this.#adopt(granted).catch(() => undefined);
+    void this.#adopt(granted, Infinity).catch(() => undefined);
   }
 
   /** For `client.lease`: the provider tells that it is over. */
@@ -178,10 +178,10 @@ export class Lease implements AsyncDisposable {
     this.#renewal?.stop();
   }
 
-  async #adopt(granted: GrantedLease): Promise<void> {
+  async #adopt(granted: GrantedLease, atMostMs: number): Promise<void> {
     if (granted.generation <= this.#granted.generation) return;
     this.#granted = granted;
-    this.#end = endOf(granted);
+    this.#end = grantedEnd(granted.expiry, atMostMs, this.#end);
     await Promise.all(
       granted.shares.flatMap(
         (share) => this.#nodes.find(({ name }) => name === share.node)?.renew(share) ?? [],
@@ -227,8 +227,4 @@ export class Lease implements AsyncDisposable {
       );
     }
   }
-}
-
-function endOf({ expiry }: GrantedLease): number {
-  return performance.now() + expiry - Date.now();
 }

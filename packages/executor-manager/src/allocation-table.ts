@@ -90,14 +90,14 @@ export class AllocationTable {
     this.#supply.fill();
   }
 
-  /** Has an executor serve under a verified lease. Throws RfaasError that says why not; then nothing has changed. */
-  start(lease: Lease, request: Allocate): Allocation {
+  /** Has an executor serve under a lease that was verified at `now`; throws RfaasError if not: then nothing has changed. */
+  start(lease: Lease, request: Allocate, now = this.#options.now()): Allocation {
     const asked = this.#options.monotonicNow();
     if (this.#stopping || this.isDraining) {
       const what = this.#stopping ? 'the executor manager is stopping' : 'the node is taken out of service';
       throw new RfaasError('RFAAS_ERR_NO_CAPACITY', `cannot allocate: ${what}; ask for another lease`);
     }
-    this.#leases.admit(lease, this.#options.now());
+    this.#leases.admit(lease, now);
     const allocationId = generateId();
     const { cores, memoryMiB } = request;
     const kept = this.#claims.takeKept(lease.leaseId, request);
@@ -107,7 +107,9 @@ export class AllocationTable {
       const assignment = this.#assignment(allocationId, request, cpus);
       const { slots, inputBytes, outputBytes } = request;
       const executor = kept ?? this.#supply.obtain({ cpus, slots, inputBytes, outputBytes });
-      return this.#assign(lease, memoryMiB, assignment, executor, asked);
+      const allocation = this.#assign(lease, memoryMiB, assignment, executor, asked);
+      this.#timers.watch(lease.leaseId, lease.expiry, now);
+      return allocation;
     } catch (error) {
       this.#claims.release(allocationId);
       kept?.kill();
@@ -130,12 +132,12 @@ export class AllocationTable {
     return this.#supply.find(executorId, secret);
   }
 
-  /** A lease goes on, as a verified token says; throws RfaasError if it has ended or was renewed beyond that. */
-  renew(lease: Lease): void {
-    this.#leases.admit(lease, this.#options.now());
+  /** A lease goes on, as a token says that was verified at `now`; throws RfaasError if it has ended or was renewed beyond that. */
+  renew(lease: Lease, now = this.#options.now()): void {
+    this.#leases.admit(lease, now);
     if (this.#running.has(lease.leaseId)) {
       this.#running.set(lease.leaseId, lease);
-      this.#timers.watch(lease.leaseId, lease.expiry);
+      this.#timers.watch(lease.leaseId, lease.expiry, now);
     }
   }
 
@@ -234,7 +236,6 @@ export class AllocationTable {
     });
     this.#allocations.set(allocationId, allocation);
     this.#running.set(leaseId, lease);
-    this.#timers.watch(leaseId, lease.expiry);
     logger.info('executor assigned', { allocationId, leaseId, cpus, executorPid: allocation.pid });
     void this.#close(allocation);
     // Not before the claimed one is through: it shall not have to share its cores with its successor.

@@ -35,10 +35,10 @@ export interface ClientSessionHost {
   now(): number;
   /** A request was refused. */
   refused(code: RfaasErrorCode): void;
-  /** Starts an executor under a verified lease; throws RfaasError that says why not. */
-  allocate(lease: Lease, request: Allocate): Allocation;
-  /** A verified lease is renewed; throws RfaasError that says why not. */
-  renew(lease: Lease): void;
+  /** Starts an executor under a lease that was verified at `now`; throws RfaasError that says why not. */
+  allocate(lease: Lease, request: Allocate, now: number): Allocation;
+  /** A lease that was verified at `now` is renewed; throws RfaasError that says why not. */
+  renew(lease: Lease, now: number): void;
 }
 
 /** One connected client: proves that it holds its lease's key, allocates under that lease, gives back. */
@@ -126,8 +126,9 @@ export class ClientSession {
     request: Allocate & { readonly correlation: number },
     client: Authenticated,
   ): Promise<void> {
-    const lease = this.#verify(request.token, client);
-    const allocation = this.#host.allocate(lease, request);
+    const now = this.#host.now();
+    const lease = this.#verify(request.token, client, now);
+    const allocation = this.#host.allocate(lease, request, now);
     const { allocationId } = allocation;
     this.#allocations.set(allocationId, allocation);
     void allocation.ended.then((end) => this.#ended(end));
@@ -135,16 +136,17 @@ export class ClientSession {
   }
 
   async #renew(token: Uint8Array, client: Authenticated, correlation: number): Promise<void> {
-    const lease = this.#verify(token, client);
-    this.#host.renew(lease);
+    const now = this.#host.now();
+    const lease = this.#verify(token, client, now);
+    this.#host.renew(lease, now);
     const { leaseId, generation, expiry } = lease;
     await this.#send({ kind: 'lease-renewed', leaseId, generation, expiry }, correlation);
   }
 
   /** The key of any generation proves who holds the lease; the token says what is in force. */
-  #verify(token: Uint8Array, client: Authenticated): Lease {
+  #verify(token: Uint8Array, client: Authenticated, now: number): Lease {
     const { nodeKey, nodeName, incarnation } = this.#host;
-    const verification = verifyLease(nodeKey, token, { nodeName, incarnation, now: this.#host.now() });
+    const verification = verifyLease(nodeKey, token, { nodeName, incarnation, now });
     if (!verification.ok) {
       throw leaseRejectionError(verification.reason);
     }

@@ -258,8 +258,8 @@ export class ExecutorManager implements AsyncDisposable {
         logger,
         now: systemClock,
         refused: (code) => metrics.refused(code),
-        allocate: (lease, allocate) => this.#table.start(lease, allocate),
-        renew: (lease) => this.#table.renew(lease),
+        allocate: (lease, allocate, now) => this.#table.start(lease, allocate, now),
+        renew: (lease, now) => this.#table.renew(lease, now),
       },
       channel,
     );

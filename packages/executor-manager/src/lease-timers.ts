@@ -31,10 +31,10 @@ export class LeaseTimers {
     this.#now = now;
   }
 
-  /** Watches a lease; a renewed one by its new expiry. */
-  watch(leaseId: string, expiry: number): void {
+  /** Watches a lease; a renewed one by its new expiry. `asOf`: what the host's clock showed when its token was verified. */
+  watch(leaseId: string, expiry: number, asOf = this.#now()): void {
     const now = performance.now();
-    const end = now + expiry - this.#now();
+    const end = now + expiry - asOf;
     const existing = this.#timers.get(leaseId);
     if (existing !== undefined && existing.end >= end) {
       return;

@@ -115,6 +115,20 @@ describe('a lease', () => {
     expect(table.find(other.executor.executorId, secret)).toBe(other.executor);
   });
 
+  test('is watched by the clock that verified its token, though that is set meanwhile', async () => {
+    const hour = 3_600_000;
+    const one = table.start(lease('a', { expiry: 2_000 }), request(1));
+    const verified = Date.now();
+    jest.setSystemTime(verified + hour);
+    table.renew(lease('a', { expiry: 5_000 }), verified);
+    jest.advanceTimersByTime(4_000);
+    expect(world.warnings).toEqual([]);
+    jest.advanceTimersByTime(1_000);
+    expect(world.warnings).toEqual(['a']);
+    launcher.executors[0]?.exit(0);
+    expect(await one.ended).toMatchObject({ reason: 'lease-expired' });
+  });
+
   test('ends on the word of the resource manager, and only once nothing is left that is confirmed', async () => {
     table.start(lease('a'), request(1));
     table.start(lease('a'), request(1));
