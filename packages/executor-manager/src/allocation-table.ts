@@ -99,13 +99,12 @@ export class AllocationTable {
     }
     this.#leases.admit(lease, now);
     const allocationId = generateId();
-    const { cores, memoryMiB } = request;
+    const { cores, memoryMiB, slots, inputBytes, outputBytes } = request;
     const kept = this.#claims.takeKept(lease.leaseId, request);
     try {
       const cpus = this.#claims.claim({ allocationId, cores, memoryMiB, lease });
       checkAllocationLimits(request);
       const assignment = this.#assignment(allocationId, request, cpus);
-      const { slots, inputBytes, outputBytes } = request;
       const executor = kept ?? this.#supply.obtain({ cpus, slots, inputBytes, outputBytes });
       const allocation = this.#assign(lease, memoryMiB, assignment, executor, asked);
       this.#timers.watch(lease.leaseId, lease.expiry, now);
