@@ -36,7 +36,7 @@ export async function runNativeTests(root, report) {
     const started = performance.now();
     const run = await runCommand(
       'make',
-      ['-s', '-j', String(availableParallelism()), '-C', 'native-shims', target],
+      ['-s', '--output-sync=target', `-j${availableParallelism() + 1}`, '-C', 'native-shims', target],
       { cwd: root, quiet: true },
     );
     report(`${run.ok ? 'PASS' : 'FAIL'} ${what} (${((performance.now() - started) / 1000).toFixed(1)} s)`);

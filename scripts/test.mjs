@@ -6,20 +6,13 @@ import { runNativeTests } from './native-tests.mjs';
 import { root, runAfterSetUp } from './setup.mjs';
 import { addTests, noTests, printTestSummary } from './test-summary.mjs';
 
+const PROJECTS = ['unit', 'conformance', 'integration', 'packaging'];
+
 /** A process takes long to start on a machine that has something else to do, too. */
-const WITH_PROCESSES = ['--runInBand', '--testTimeout=30000'];
+const PATIENT = ['--testTimeout=30000'];
 
-/** Jest would leave one of two processors idle: itself it does little, and these tests wait most of the time. */
-const TWO_AT_ONCE = [`--maxWorkers=${Math.max(2, availableParallelism() - 1)}`, '--testTimeout=20000'];
-
-/** In this order: a broken foundation is seen before what stands on it. */
-const STAGES = [
-  { title: 'Unit tests', projects: ['unit'], parameters: TWO_AT_ONCE },
-  { title: 'Transport conformance', projects: ['conformance'], parameters: TWO_AT_ONCE },
-  // Real processes that spin and are timed out: one file at a time, or they take the cores from each other.
-  { title: 'Integration tests', projects: ['integration'], parameters: WITH_PROCESSES },
-  { title: 'Packaging tests', projects: ['packaging'], parameters: WITH_PROCESSES },
-];
+/** One more than there are processors: most tests wait most of the time, for processes, time-outs and the wire. */
+const MANY_AT_ONCE = [`--maxWorkers=${availableParallelism() + 1}`, ...PATIENT];
 
 const print = (line) => process.stdout.write(`${line}\n`);
 
@@ -29,13 +22,10 @@ await runAfterSetUp(async () => {
   if (chosen.length === 0) {
     print('== C tests');
     addTests(total, await runNativeTests(root, print));
-    for (const { title, projects, parameters } of STAGES) {
-      print(`== ${title}`);
-      addTests(total, await runJestTests(root, projects, parameters));
-    }
+    print('== Unit, conformance, integration and packaging tests');
+    addTests(total, await runJestTests(root, PROJECTS, MANY_AT_ONCE));
   } else {
-    const projects = STAGES.flatMap((stage) => stage.projects);
-    addTests(total, await runJestTests(root, projects, [...WITH_PROCESSES, ...chosen]));
+    addTests(total, await runJestTests(root, PROJECTS, ['--runInBand', ...PATIENT, ...chosen]));
   }
   if (total.passed + total.failed.length === 0)
     total.failed.push(`no test was run by: npm test -- ${chosen.join(' ')}`);

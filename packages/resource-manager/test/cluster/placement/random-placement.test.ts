@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from '@jest/globals';
 import type { PlacementDecision, Share } from '../../../src/cluster/placement/placement-decision.ts';
 import { PlacementIndex } from '../../../src/cluster/placement/placement-index.ts';
@@ -219,9 +220,10 @@ test.each(policies.flatMap((policy) => [1, 2, 3].map((seed) => [policy.kind, see
 
     function compare(): void {
       const all = [...nodes.values()];
-      expect(all.map(({ name }) => [name, index.taken(name), index.free(name)])).toEqual(
-        all.map(({ name }) => [name, takenOf(name), freeOf(name)]),
-      );
+      const actual = all.map(({ name }) => [name, index.taken(name), index.free(name)]);
+      const expected = all.map(({ name }) => [name, takenOf(name), freeOf(name)]);
+      // A hundred times as fast, and says nothing of what differs.
+      if (!isDeepStrictEqual(actual, expected)) expect(actual).toEqual(expected);
       const open = all.filter(({ admission }) => admission !== 'closed');
       expect(index.mostFreeCores()).toBe(Math.max(0, ...open.map(({ name }) => freeOf(name).cores)));
     }
