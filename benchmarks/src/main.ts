@@ -5,6 +5,7 @@ import { references, type Benchmark, type BenchmarkSetting } from './benchmarks/
 import { allocations } from './benchmarks/allocations.ts';
 import { cacheLine } from './benchmarks/cache-line.ts';
 import { cold } from './benchmarks/cold.ts';
+import { connections } from './benchmarks/connections.ts';
 import { endless } from './benchmarks/endless.ts';
 import { idle } from './benchmarks/idle.ts';
 import { invocation } from './benchmarks/invocation.ts';
@@ -45,6 +46,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   placement,
   grants,
   heartbeats,
+  connections,
 ];
 
 interface MeasureOptions {

@@ -2,7 +2,8 @@
 /*
  * The raw round trip of a libfabric provider: fi_writedata there and back between two processes, by libfabric alone.
  * With `sleep` the server waits on its completion queue's descriptor for each request, and the client pauses before
- * each; with `stream` the client writes with eight requests under way, and what is printed is the time of one.
+ * each; with `stream` the client writes with eight requests under way, each from and to memory of its own, and a sample
+ * is the time of one write, taken over every sixteen that complete.
  *
  *   libfabric_latency PROVIDER msg|rdm PROCESSOR PROCESSOR BYTES ROUND_TRIPS spin|sleep|stream
  */
@@ -25,6 +26,8 @@
 #define WARM_UP 1000u
 #define PAUSE_MICROSECONDS 500u
 #define DEPTH 8u
+#define STREAM_WARM_UP 64u
+#define GROUP 16u /* writes of a stream whose time is taken together */
 #define KEY 0x1234567890abcdefu
 #define NAME_BYTES 256u
 
@@ -41,6 +44,7 @@ struct side {
   int in;
   int out;
   uint64_t bytes;
+  uint32_t copies; /* of so many bytes, in `memory`; writes take turns */
   uint8_t *memory;
   struct fi_info *info;
   struct fid_fabric *fabric;
@@ -88,7 +92,7 @@ static void open_domain(struct side *side, const char *provider) {
   require(fi_cq_open(side->domain, &cq, &side->cq, NULL), "fi_cq_open");
   if (side->sleeps)
     require(fi_control(&side->cq->fid, FI_GETWAIT, &side->wait_fd), "FI_GETWAIT");
-  uint64_t length = side->bytes > 0 ? side->bytes : 1;
+  uint64_t length = side->bytes > 0 ? side->bytes * side->copies : 1;
   side->memory = aligned_alloc(4096, (length + 4095u) / 4096u * 4096u);
   memset(side->memory, 0, length);
   require(fi_mr_reg(side->domain, side->memory, length, FI_REMOTE_WRITE | FI_WRITE, 0, KEY, 0, &side->mr, NULL),
@@ -178,10 +182,11 @@ static void post(struct side *side, uint64_t bytes, bool tells) {
   ssize_t answer;
   do {
     void *context = &contexts[next % 64u];
-    answer = tells ? fi_writedata(side->ep, side->memory, bytes, fi_mr_desc(side->mr), 7, side->to, side->peer.address,
-                                  side->peer.key, context)
-                   : fi_write(side->ep, side->memory, bytes, fi_mr_desc(side->mr), side->to, side->peer.address,
-                              side->peer.key, context);
+    uint64_t offset = next % side->copies * side->bytes;
+    answer = tells ? fi_writedata(side->ep, side->memory + offset, bytes, fi_mr_desc(side->mr), 7, side->to,
+                                  side->peer.address + offset, side->peer.key, context)
+                   : fi_write(side->ep, side->memory + offset, bytes, fi_mr_desc(side->mr), side->to,
+                              side->peer.address + offset, side->peer.key, context);
     if (answer == -FI_EAGAIN)
       take(side);
   } while (answer == -FI_EAGAIN);
@@ -221,18 +226,30 @@ static void measure(struct side *side, uint64_t count, bool pauses) {
 
 /* Eight writes under way; one that tells at the end, and its answer. */
 static void measure_stream(struct side *side, uint64_t count) {
-  uint64_t samples[1];
-  uint64_t before = rfaas_ticks();
-  for (uint32_t i = 0; i < count; i++) {
-    while (i - side->sent >= DEPTH)
-      take(side);
-    post(side, side->bytes, false);
+  uint64_t groups = count / GROUP;
+  uint64_t *samples = calloc(groups + 1u, sizeof *samples);
+  uint64_t before = 0;
+  uint32_t posted = 0;
+  for (uint64_t group = 0; samples != NULL && group <= groups; group++) {
+    uint32_t until = STREAM_WARM_UP + (uint32_t)group * GROUP;
+    while (side->sent < until) {
+      if (posted - side->sent < DEPTH) {
+        post(side, side->bytes, false);
+        posted++;
+      } else {
+        take(side);
+      }
+    }
+    uint64_t now = rfaas_ticks();
+    if (group > 0)
+      samples[group - 1u] = (now - before) / GROUP;
+    before = now;
   }
   post(side, 8, true);
   while (side->arrived == 0)
     take(side);
-  samples[0] = (rfaas_ticks() - before) / count;
-  print_samples("libfabric stream", samples, 1);
+  print_samples("libfabric stream", samples, groups);
+  free(samples);
 }
 
 int main(int argc, char **argv) {
@@ -243,7 +260,9 @@ int main(int argc, char **argv) {
   }
   bool stream = strcmp(argv[7], "stream") == 0;
   bool sleeps = strcmp(argv[7], "sleep") == 0;
-  struct side side = {.rdm = strcmp(argv[2], "rdm") == 0, .bytes = (uint64_t)number_argument(argv[5], "bytes")};
+  struct side side = {.rdm = strcmp(argv[2], "rdm") == 0,
+                      .bytes = (uint64_t)number_argument(argv[5], "bytes"),
+                      .copies = stream ? DEPTH : 1u};
   uint64_t count = (uint64_t)number_argument(argv[6], "round trips") + 1u;
   int forth[2];
   int back[2];

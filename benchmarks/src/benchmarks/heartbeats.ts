@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterManager } from '../programs/cluster-manager.ts';
-import { NodeCrowd } from '../programs/node-crowd.ts';
+import { nodeCrowd } from '../programs/node-crowd.ts';
 import { processorMilliseconds, processUsage } from '../programs/process-usage.ts';
 import type { Benchmark } from './benchmark.ts';
 
@@ -24,13 +24,13 @@ export const heartbeats: Benchmark = {
     const windowMs = quick ? 1000 : WINDOW_MS;
     await using manager = await ClusterManager.start(transport);
     const empty = usageOf(manager.pid);
-    await using first = NodeCrowd.start(manager, { first: 0, nodes: FIRST, processes: 1 });
-    await first.registered();
+    await using first = nodeCrowd(manager, { first: 0, nodes: FIRST, processes: 1 });
+    await first.ready();
     const nodes = quick ? 2 * FIRST : fitting(manager.pid, empty.descriptors);
     progress.show(`${transport}: registering ${nodes} nodes`);
     const begin = usageOf(manager.pid);
-    await using rest = NodeCrowd.start(manager, { first: FIRST, nodes: nodes - FIRST, processes: PROCESSES });
-    await rest.registered();
+    await using rest = nodeCrowd(manager, { first: FIRST, nodes: nodes - FIRST, processes: PROCESSES });
+    await rest.ready();
     const registered = usageOf(manager.pid);
     const pids = [...first.pids, ...rest.pids];
     await sleep(quick ? 0 : SETTLE_MS);

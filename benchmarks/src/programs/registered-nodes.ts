@@ -4,18 +4,16 @@ import { deriveNodeKey, parseKey } from '@rfaas/core';
 import { registerNode } from '@rfaas/executor-manager';
 import { openTransport, type MessageChannel } from '@rfaas/rdmalib';
 
-/** Registrations that are under way at the same time. */
-const TOGETHER = 16;
 const PEER_TIMEOUT_MS = 15_000;
 const REGISTRATION_MS = 60_000;
 const RETRY_MS = 1000;
 
 /**
  * Many nodes in one process: each registers over a connection of its own, with the code of the executor manager, and
- * answers signs of life from then on. Prints how many have registered, and a line for each that has lost its connection.
- * Ends when its standard input does.
+ * answers signs of life from then on. `together` registrations are under way at the same time. Prints how many have
+ * registered, and a line for each that has lost its connection. Ends when its standard input does.
  */
-async function main([url = '', firstText = '', countText = '']: string[]): Promise<void> {
+async function main([url = '', firstText = '', countText = '', together = '']: string[]): Promise<void> {
   // Not an argument: those are for everybody to see.
   const key = parseKey(process.env['RFAAS_CLUSTER_KEY'] ?? '', 'cluster key');
   const first = Number(firstText);
@@ -53,8 +51,8 @@ async function main([url = '', firstText = '', countText = '']: string[]): Promi
       });
     }
   };
-  await Promise.all(Array.from({ length: TOGETHER }, register));
-  process.stdout.write(`registered ${channels.length}\n`);
+  await Promise.all(Array.from({ length: Number(together) }, register));
+  process.stdout.write(`ready ${channels.length}\n`);
   for await (const _line of createInterface({ input: process.stdin }));
   isEnding = true;
   await Promise.all(channels.map((channel) => channel.close()));

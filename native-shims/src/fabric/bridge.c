@@ -20,7 +20,9 @@
 #define BATCH 32
 #define MOST_PATIENCE_MS 32u
 #define PATIENCE_OWED_MS 1u /* where an event loop waits */
-#define POLL_MS 1           /* where something must be polled */
+#define SHORTEST_POLL_MS 1u /* where something must be polled */
+#define LONGEST_POLL_MS 4u
+#define VAIN_POLLS 64u /* of one length, before the next one is twice as long */
 
 int fabric_watch_add(struct shim_domain *domain, int fd, uint32_t events, struct fabric_watch *watch) {
   struct epoll_event event = {.events = events, .data.ptr = watch};
@@ -56,6 +58,18 @@ static void clear_control(struct shim_domain *domain) {
   (void)bytes;
 }
 
+/* Milliseconds until what must be polled is looked at again: the longer nothing came, the more. */
+static int poll_again(struct shim_domain *domain, bool some_came) {
+  if (some_came || domain->poll_ms == 0) {
+    domain->poll_ms = SHORTEST_POLL_MS;
+    domain->vain_polls = 0;
+  } else if (++domain->vain_polls > VAIN_POLLS && domain->poll_ms < LONGEST_POLL_MS) {
+    domain->poll_ms *= 2u;
+    domain->vain_polls = 0;
+  }
+  return (int)domain->poll_ms;
+}
+
 /* How long until the ports want the bridge again; -1: until one is ready, or it is kicked. */
 static int look_after_ports(struct shim_domain *domain) {
   if (shim_list_is_empty(&domain->ports))
@@ -71,14 +85,16 @@ static int look_after_ports(struct shim_domain *domain) {
     return -1;
   }
   if (active) {
+    domain->poll_ms = 0;
     uint32_t longest = domain->owed > 0 ? PATIENCE_OWED_MS : MOST_PATIENCE_MS;
     domain->patience = domain->patience < longest ? domain->patience * 2u : longest;
     return (int)domain->patience;
   }
   domain->patience = 1;
+  uint64_t came = domain->came;
   fabric_progress(domain);
   if (!fabric_may_sleep(domain))
-    return POLL_MS;
+    return poll_again(domain, domain->came != came);
   fabric_watch_ports(domain, true);
   return -1;
 }

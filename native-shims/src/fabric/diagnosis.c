@@ -9,18 +9,33 @@
 /* Every mode but the two that stand for all others. */
 #define ANY_MR (~(FI_MR_BASIC | FI_MR_SCALABLE))
 
-/* Which version of libfabric has a provider; named in errors only. */
+/* Which versions of libfabric have what providers; in errors only. Those that are not here are in all from 1.17 on. */
 static const struct {
   const char *provider;
   uint32_t first; /* 0: since before 1.17 */
   uint32_t after; /* the first version without it; 0: it is there still */
-  const char *instead;
+  const char *note;
 } versions[] = {
-    {"net", 0, FI_VERSION(1, 18), "its endpoints are in \"tcp\" since"},
-    {"gni", 0, FI_VERSION(1, 21), "Cray Aries needs libfabric 1.20 or older"},
-    {"cxi", FI_VERSION(1, 20), 0, "HPE's own builds of libfabric 1.15 have it too"},
+    {"cxi", FI_VERSION(1, 21), 0, "HPE's own builds have it since 1.15"},
+    {"gni", 0, FI_VERSION(1, 21), "it must be built in"},
+    {"net", 0, FI_VERSION(1, 18), "\"tcp\" is the same since"},
+    {"sm2", FI_VERSION(1, 18), 0, NULL},
+    {"ucx", FI_VERSION(1, 18), 0, NULL},
     {"lnx", FI_VERSION(2, 0), 0, NULL},
 };
+#define VERSIONS (sizeof versions / sizeof versions[0])
+
+/* The table, in words. */
+static const char *version_table(char *text, size_t bytes) {
+  int used = 0;
+  for (size_t i = 0; i < VERSIONS && used >= 0 && (size_t)used < bytes; i++) {
+    uint32_t last = versions[i].after != 0 ? versions[i].after - 1u : 0;
+    uint32_t named = last != 0 ? last : versions[i].first;
+    used += snprintf(text + used, bytes - (size_t)used, "%s%s %u.%u%s", i > 0 ? ", " : "", versions[i].provider,
+                     FI_MAJOR(named), FI_MINOR(named), last != 0 ? " or older" : " or newer");
+  }
+  return text;
+}
 
 static bool offers(const struct fabric_options *options, enum fi_ep_type type, uint64_t caps, uint64_t mode,
                    int mr_mode) {
@@ -40,25 +55,33 @@ static bool offers(const struct fabric_options *options, enum fi_ep_type type, u
   return answer == 0;
 }
 
+static int wrong_version(size_t row, const char *what, uint32_t bound, const char *table) {
+  uint32_t version = fi_version();
+  const char *note = versions[row].note;
+  return shim_fail(ELIBACC, "libfabric %u.%u %s provider \"%s\": %u.%u %s is needed%s%s; install that. Needed are: %s",
+                   FI_MAJOR(version), FI_MINOR(version), what, versions[row].provider, FI_MAJOR(bound), FI_MINOR(bound),
+                   versions[row].after != 0 ? "or older" : "or newer", note != NULL ? ", " : "",
+                   note != NULL ? note : "", table);
+}
+
 static int no_such_provider(const struct fabric_options *options) {
   uint32_t version = fi_version();
-  for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
+  char table[256];
+  (void)version_table(table, sizeof table);
+  for (size_t i = 0; i < VERSIONS; i++) {
     if (strcmp(versions[i].provider, options->provider) != 0)
       continue;
-    const char *more = versions[i].instead != NULL ? versions[i].instead : "";
     if (versions[i].first != 0 && FI_VERSION_LT(version, versions[i].first))
-      return shim_fail(ELIBACC, "libfabric %u.%u has no provider \"%s\": it came with %u.%u; use a newer one. %s",
-                       FI_MAJOR(version), FI_MINOR(version), options->provider, FI_MAJOR(versions[i].first),
-                       FI_MINOR(versions[i].first), more);
+      return wrong_version(i, "has no", versions[i].first, table);
     if (versions[i].after != 0 && FI_VERSION_GE(version, versions[i].after))
-      return shim_fail(ELIBACC, "libfabric %u.%u has no provider \"%s\" any more: it left with %u.%u; %s",
-                       FI_MAJOR(version), FI_MINOR(version), options->provider, FI_MAJOR(versions[i].after),
-                       FI_MINOR(versions[i].after), more);
+      return wrong_version(i, "has no longer a", versions[i].after - 1u, table);
   }
-  return shim_fail(ENODEV,
-                   "libfabric %u.%u has no provider \"%s\" that works on this host; \"fi_info -l\" lists providers, "
-                   "\"fi_info -p %s\" says what one offers (Debian: apt-get install libfabric-bin)",
-                   FI_MAJOR(version), FI_MINOR(version), options->provider, options->provider);
+  return shim_fail(
+      ENXIO,
+      "libfabric %u.%u has no provider \"%s\" that works on this host; \"fi_info -l\" lists providers, "
+      "\"fi_info -p '%s'\" says what one offers (Debian: apt-get install libfabric-bin). Not every version "
+      "has each: %s",
+      FI_MAJOR(version), FI_MINOR(version), options->provider, options->provider, table);
 }
 
 static int lacks(const struct fabric_options *options, const char *what) {

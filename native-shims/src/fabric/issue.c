@@ -118,9 +118,15 @@ static inline uint64_t data_of(const struct shim_endpoint *endpoint, const struc
 
 static int64_t write_immediate(struct shim_endpoint *endpoint, struct fabric_op *op,
                                const struct fabric_prepared *prepared) {
-  if (!fabric_fits_data(endpoint->domain, prepared))
+  struct shim_domain *domain = endpoint->domain;
+  if (!fabric_fits_data(domain, prepared))
     return write_then_tell(endpoint, op, prepared);
-  return took(endpoint, op, write_with_data(endpoint, op, prepared, data_of(endpoint, prepared)));
+  int64_t answer = took(endpoint, op, write_with_data(endpoint, op, prepared, data_of(endpoint, prepared)));
+  /* cxi says how long the data of messages may be, and has no writes with data unless they are switched on. */
+  if (__builtin_expect(answer != -FI_ENOSYS || !domain->is_rdm, 1))
+    return answer;
+  domain->by_message = true;
+  return write_then_tell(endpoint, op, prepared);
 }
 
 int64_t fabric_inject(struct shim_endpoint *endpoint, const void *payload, const struct fabric_prepared *prepared) {

@@ -106,7 +106,7 @@ struct shim_domain {
   bool has_atomics;
   bool reports_length;    /* 4-byte CQ data: the provider says how long a write was */
   bool consumes_receives; /* FI_RX_CQ_DATA: a write with data takes a posted receive */
-  bool by_message;        /* FI_EP_RDM without 8-byte CQ data: every immediate travels as a message */
+  bool by_message;        /* FI_EP_RDM without 8-byte data of writes: every immediate travels as a message */
   bool local_mr;
   bool needs_endpoint_mr;
   bool ip; /* addresses are those of IP */
@@ -132,6 +132,9 @@ struct shim_domain {
   uint32_t owed;     /* queues that owe an event loop an event */
   uint32_t wanted;   /* (atomic) the bridge waits for the lock */
   uint32_t patience; /* milliseconds until the bridge looks again whether the owner polls */
+  uint32_t poll_ms;  /* between two looks of the bridge at what has no descriptors */
+  uint32_t vain_polls;
+  uint64_t came;     /* counts completions */
   uint64_t activity; /* counts the owner's polls */
   uint64_t activity_seen;
   uint64_t activity_armed; /* when the owner armed a queue last */

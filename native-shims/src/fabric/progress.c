@@ -162,6 +162,7 @@ static void failed(struct fabric_port *port) {
 
 void fabric_port_take(struct fabric_port *port, const struct fi_cq_data_entry *entries, ssize_t count) {
   port->vain = 0;
+  port->domain->came += (uint64_t)count;
   for (ssize_t i = 0; i < count; i++)
     completed(port, &entries[i]);
 }

@@ -13,12 +13,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FREE_SPINS 16u            /* before the clock is read for the first time */
-#define SPINS_PER_CLOCK 8u        /* between two readings */
-#define POLLS_PER_ROUND 1024u     /* of one port, before the others are looked at too */
-#define LOOKS_OF_A_POLLER 256u    /* at a port, after which its owner is taken for one who goes on polling */
-#define FIRST_NAP UINT64_C(20000) /* nanoseconds, where there is no descriptor */
-#define LONGEST_NAP UINT64_C(1000000)
+#define FREE_SPINS 16u         /* before the clock is read for the first time */
+#define SPINS_PER_CLOCK 8u     /* between two readings */
+#define POLLS_PER_ROUND 1024u  /* of one port, before the others are looked at too */
+#define LOOKS_OF_A_POLLER 256u /* at a port, after which its owner is taken for one who goes on polling */
+/* Nanoseconds between two looks where there is no descriptor: a part of the time that was waited already. */
+#define SHORTEST_NAP UINT64_C(20000)
+#define LONGEST_NAP UINT64_C(4000000)
+#define NAPS_OF_A_WAIT 64u
 
 void fabric_queue_give_event(struct shim_queue *queue) {
   if (!queue->owed)
@@ -146,20 +148,24 @@ static void nap(struct shim_domain *domain, uint64_t nanoseconds) {
   fabric_lock(domain);
 }
 
+static uint64_t nap_after(uint64_t waited) {
+  uint64_t next = waited / NAPS_OF_A_WAIT;
+  return next < SHORTEST_NAP ? SHORTEST_NAP : next > LONGEST_NAP ? LONGEST_NAP : next;
+}
+
 static uint32_t block(struct shim_queue *queue, struct shim_completion *completions, uint32_t capacity,
                       int32_t milliseconds) {
   struct shim_domain *domain = queue->domain;
-  uint64_t deadline = UINT64_MAX;
-  uint64_t shortest = FIRST_NAP;
-  if (milliseconds >= 0)
-    deadline = shim_now() + (uint64_t)milliseconds * SHIM_NANOSECONDS_PER_MILLISECOND;
+  uint64_t begin = shim_now();
+  uint64_t deadline =
+      milliseconds >= 0 ? begin + (uint64_t)milliseconds * SHIM_NANOSECONDS_PER_MILLISECOND : UINT64_MAX;
   for (;;) {
     if (queue->pending_count == 0)
       fabric_queue_progress(queue);
     uint32_t taken = fabric_queue_take(queue, completions, capacity);
     if (taken != 0 || take_notice(queue, FABRIC_NOTICE_INTERRUPT | FABRIC_NOTICE_STATE))
       return taken;
-    uint64_t now = milliseconds >= 0 ? shim_now() : 0;
+    uint64_t now = shim_now();
     if (now >= deadline)
       return 0;
     uint64_t left = deadline == UINT64_MAX ? UINT64_MAX : deadline - now;
@@ -169,8 +175,8 @@ static uint32_t block(struct shim_queue *queue, struct shim_completion *completi
     if (quiet) {
       sleep_on_ports(domain, left);
     } else {
-      nap(domain, shortest < left ? shortest : left);
-      shortest = shortest * 2u < LONGEST_NAP ? shortest * 2u : LONGEST_NAP;
+      uint64_t next = nap_after(now - begin);
+      nap(domain, next < left ? next : left);
     }
   }
 }

@@ -6,6 +6,7 @@ const codes = {
   RDMA_ERR_ABI_MISMATCH: 'A native library was built from another version of the sources.',
   RDMA_ERR_DEVICE_NOT_FOUND:
     'The device, or the directory that stands for it, does not exist or cannot be used.',
+  RDMA_ERR_PROVIDER_NOT_FOUND: 'libfabric has no provider of that name that works on this host.',
   RDMA_ERR_PROVIDER_UNSUITABLE: 'The fabric provider exists and cannot do what rdmalib needs.',
   RDMA_ERR_UNSUPPORTED: 'The transport cannot do this operation; its capabilities say so.',
   RDMA_ERR_CALL_FAILED: 'The library below refused a call; details.errno says with what.',

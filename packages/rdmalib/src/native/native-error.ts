@@ -27,6 +27,7 @@ const remedies: Readonly<Record<string, string>> = {
 const codes: Readonly<Record<string, RdmaErrorCode>> = {
   ENODEV: 'RDMA_ERR_DEVICE_NOT_FOUND',
   ENETDOWN: 'RDMA_ERR_DEVICE_NOT_FOUND',
+  ENXIO: 'RDMA_ERR_PROVIDER_NOT_FOUND',
   EPROTONOSUPPORT: 'RDMA_ERR_PROVIDER_UNSUITABLE',
   ELIBACC: 'RDMA_ERR_LIBRARY_VERSION',
   ETIMEDOUT: 'RDMA_ERR_TIMEOUT',
