@@ -56,6 +56,8 @@ static int open_waiting_by(struct fabric_port *port, struct fi_cq_attr *attribut
 }
 
 int fabric_port_open_queue(struct fabric_port *port, struct fi_cq_attr *attributes) {
+  if (strcmp(port->domain->options.wait, "poll") == 0)
+    return open_waiting_by(port, attributes, FI_WAIT_NONE);
   /* Layered providers, which are datagram ones, wait for the epoll of the layer below in either way. */
   int answer = port->domain->is_rdm ? -FI_ENOSYS : open_waiting_by(port, attributes, FI_WAIT_POLLFD);
   if (answer != 0)

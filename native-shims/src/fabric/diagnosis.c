@@ -128,13 +128,12 @@ int fabric_explain(const struct shim_domain *domain, int answer) {
   if (!msg && !rdm)
     return lacks(options, "neither FI_EP_MSG nor FI_EP_RDM endpoints");
   bool wants_msg = strcmp(options->endpoint, "msg") == 0 || (strcmp(options->endpoint, "auto") == 0 && !rdm);
-  if (options->source[0] != '\0' || options->route[0] != '\0') {
-    struct fabric_options elsewhere = *options;
-    elsewhere.source[0] = elsewhere.route[0] = '\0';
-    if (offers(&elsewhere, wants_msg ? FI_EP_MSG : FI_EP_RDM, FI_MSG | FI_RMA, ~UINT64_C(0), ANY_MR))
-      return shim_fail(ENODEV, "libfabric's provider \"%s\" has nothing at %s; \"fi_info -p '%s'\" lists where it has",
-                       options->provider, options->source[0] != '\0' ? options->source : options->route,
-                       options->provider);
-  }
-  return missing_capability(options, wants_msg ? FI_EP_MSG : FI_EP_RDM);
+  enum fi_ep_type type = wants_msg ? FI_EP_MSG : FI_EP_RDM;
+  /* It has all that is needed, and only not there. */
+  if ((options->source[0] != '\0' || options->route[0] != '\0') &&
+      offers(options, type, FABRIC_NEEDED, ~UINT64_C(0), ANY_MR))
+    return shim_fail(ENODEV, "libfabric's provider \"%s\" has nothing at %s; \"fi_info -p '%s'\" lists where it has",
+                     options->provider, options->source[0] != '\0' ? options->source : options->route,
+                     options->provider);
+  return missing_capability(options, type);
 }

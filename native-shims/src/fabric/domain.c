@@ -243,12 +243,16 @@ int shim_domain_close(struct shim_domain *domain) {
   return 0;
 }
 
+static bool polls(const struct shim_domain *domain) {
+  return strcmp(domain->options.wait, "poll") == 0 || (domain->is_rdm && domain->port.waits_by == FI_WAIT_NONE);
+}
+
 int shim_domain_capabilities(struct shim_domain *domain, struct shim_capabilities *capabilities) {
   *capabilities = (struct shim_capabilities){
       .abi_version = SHIM_ABI_VERSION,
       .endpoint_kind = domain->is_rdm ? SHIM_DATAGRAM : SHIM_CONNECTED,
       .atomics = domain->has_atomics ? SHIM_ATOMICS_NATIVE : SHIM_ATOMICS_NONE,
-      .waiting = domain->is_rdm && domain->port.waits_by == FI_WAIT_NONE ? SHIM_WAIT_TIMED_POLL : SHIM_WAIT_FD,
+      .waiting = polls(domain) ? SHIM_WAIT_TIMED_POLL : SHIM_WAIT_FD,
       .max_private_data = SHIM_MAX_PRIVATE_DATA,
       .max_inline = FABRIC_MOST_INLINE,
       .max_segments = domain->max_segments,

@@ -18,6 +18,9 @@ int fabric_fail(const struct shim_domain *domain, const char *call, int64_t resu
 /* sweep.c: removes the files that dead processes left, where the provider has such. */
 void fabric_sweep(const struct shim_domain *domain);
 
+/* What rdmalib wants of a provider. */
+#define FABRIC_NEEDED (FI_MSG | FI_RMA | FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE | FI_SEND | FI_RECV)
+
 /* options.c */
 int fabric_parse_options(struct fabric_options *options, const char *text);
 /* provider.c: finds what the options mean. */

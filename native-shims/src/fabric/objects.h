@@ -63,6 +63,7 @@ struct fabric_options {
   char domain[FABRIC_PROVIDER_BYTES]; /* libfabric's name of the device, or "" */
   uint8_t auth_key[64];
   uint32_t auth_key_bytes;
+  char wait[8];             /* "sleep", where the provider can, or "poll" */
   uint32_t peer_timeout_ms; /* how long a silent host is waited for */
   uint32_t handshake_ms;
 };

@@ -28,6 +28,7 @@ static const struct key keys[] = {
     {"route", TEXT, FIELD(route)},
     {"domain", TEXT, FIELD(domain)},
     {"auth_key", HEX, FIELD(auth_key)},
+    {"wait", TEXT, FIELD(wait)},
     {"peer_timeout_ms", NUMBER, FIELD(peer_timeout_ms)},
     {"handshake_ms", NUMBER, FIELD(handshake_ms)},
 };
@@ -98,7 +99,7 @@ static int parse_line(struct fabric_options *options, const char *line, size_t l
   }
   return shim_fail(EINVAL,
                    "unknown libfabric option \"%.*s\"; known are provider, endpoint, source, route, domain, auth_key, "
-                   "peer_timeout_ms and handshake_ms",
+                   "wait, peer_timeout_ms and handshake_ms",
                    (int)name_length, line);
 }
 
@@ -106,15 +107,21 @@ static int check(const struct fabric_options *options) {
   static const char *const kinds[] = {"auto", "msg", "rdm"};
   if (options->provider[0] == '\0')
     return shim_fail(EINVAL, "libfabric needs a provider: provider=tcp, as \"fi_info -l\" lists them");
+  bool known = false;
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-    if (strcmp(options->endpoint, kinds[i]) == 0)
-      return 0;
-  return shim_fail(EINVAL, "libfabric option endpoint=%s: wants msg, rdm or auto", options->endpoint);
+    known = known || strcmp(options->endpoint, kinds[i]) == 0;
+  if (!known)
+    return shim_fail(EINVAL, "libfabric option endpoint=%s: wants msg, rdm or auto", options->endpoint);
+  if (strcmp(options->wait, "sleep") != 0 && strcmp(options->wait, "poll") != 0)
+    return shim_fail(EINVAL, "libfabric option wait=%s: wants sleep or poll", options->wait);
+  return 0;
 }
 
 int fabric_parse_options(struct fabric_options *options, const char *text) {
-  *options = (struct fabric_options){
-      .endpoint = "auto", .peer_timeout_ms = DEFAULT_PEER_TIMEOUT_MS, .handshake_ms = DEFAULT_HANDSHAKE_MS};
+  *options = (struct fabric_options){.endpoint = "auto",
+                                     .wait = "sleep",
+                                     .peer_timeout_ms = DEFAULT_PEER_TIMEOUT_MS,
+                                     .handshake_ms = DEFAULT_HANDSHAKE_MS};
   while (*text != '\0') {
     size_t length = strcspn(text, "\n");
     int error = length > 0 ? parse_line(options, text, length) : 0;

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEEDED (FI_MSG | FI_RMA | FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE | FI_SEND | FI_RECV)
 #define MODES (FI_CONTEXT | FI_CONTEXT2 | FI_RX_CQ_DATA)
 #define MR_MODES (FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY)
 #define MOST_SEND_BYTES (64u * 1024u) /* FI_EP_RDM: what a bounce buffer takes */
@@ -21,7 +20,7 @@ static struct fi_info *make_hints(const struct fabric_options *options, bool rdm
   struct fi_info *hints = fi_allocinfo();
   if (hints == NULL)
     return NULL;
-  hints->caps = NEEDED | more;
+  hints->caps = FABRIC_NEEDED | more;
   hints->mode = MODES;
   hints->ep_attr->type = rdm ? FI_EP_RDM : FI_EP_MSG;
   /* A memory region belongs to one endpoint there, and only FI_EP_RDM has just one. */

@@ -169,8 +169,8 @@ static void what_cannot_be_opened_says_why(void) {
   CHECK_EQUAL(shim_domain_open("", &domain), -EINVAL);
   CHECK_EQUAL(shim_domain_open("provider=tcp\ncolour=blue", &domain), -EINVAL);
   CHECK(strstr(fixture_error(), "colour") != NULL);
-  CHECK_EQUAL(shim_domain_open("provider=nonesuch", &domain), -ENODEV);
-  CHECK(strstr(fixture_error(), "fi_info -p nonesuch") != NULL);
+  CHECK_EQUAL(shim_domain_open("provider=nonesuch", &domain), -ENXIO);
+  CHECK(strstr(fixture_error(), "fi_info -p 'nonesuch'") != NULL);
   CHECK_EQUAL(shim_domain_open("provider=shm\nendpoint=msg", &domain), -EPROTONOSUPPORT);
   CHECK(strstr(fixture_error(), "FI_EP_MSG") != NULL);
   CHECK_EQUAL(shim_domain_open("provider=tcp\nauth_key=xyz", &domain), -EINVAL);

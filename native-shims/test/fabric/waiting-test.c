@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Waiting: spinning, sleeping, events for event loops; no completion is missed. */
 #define _GNU_SOURCE
+#define FIXTURE_POLLS
 #include "fixture.h"
 
 #include <pthread.h>

@@ -23,7 +23,8 @@ import type {
 import type { MessageChannel } from '@rfaas/rdmalib';
 import type { Allocation } from './allocation.ts';
 
-const handshakeTimeoutMs = 5000;
+/** As long as clients wait for it by default: whoever has come when everybody comes at once is served, too. */
+const handshakeTimeoutMs = 10_000;
 
 /** What a session asks of its manager. */
 export interface ClientSessionHost {

@@ -75,6 +75,8 @@ describe('errors', () => {
       'listening on port 7 of /run (EADDRINUSE); choose another port, or 0 and let the system choose',
     );
     expect(nativeError(-111, 'x', {})).toBeInstanceOf(ConnectionRefusedError);
+    expect(nativeError(-79, 'x', {})).toMatchObject({ code: 'RDMA_ERR_LIBRARY_VERSION' });
+    expect(nativeError(-6, 'x', {})).toMatchObject({ code: 'RDMA_ERR_PROVIDER_NOT_FOUND' });
     expect(nativeError(-22, 'x', {})).toBeInstanceOf(InvalidArgumentError);
     expect(nativeError(-105, 'x', {})).toBeInstanceOf(QueueFullError);
     expect(nativeError(-95, 'x', {})).toBeInstanceOf(UnsupportedOperationError);

@@ -17,7 +17,8 @@ const aliases: Readonly<Record<string, string>> = { ugni: 'gni' };
  * as it is (`ugni` means `gni`). Options: `endpoint` (`msg`, `rdm`; default what the provider has, `msg` first), `source` (an own
  * address), `route` (an address; the device lies on the way there; default the URL's host), `domain` (libfabric's name of a device),
  * `auth_key` (hexadecimal; or what it is made of: `credential` or `cookie` for gni, `svc_id` and `vni` for cxi, where the environment's
- * `SLINGSHOT_*` are the default), `peer_timeout_ms` (how long a silent host is waited for, default 10000), `handshake_ms` (default 5000).
+ * `SLINGSHOT_*` are the default), `wait` (`sleep`, default: threads sleep where the provider can; `poll`: never, which spares hot threads
+ * what being woken costs, and looks at idle ones every few milliseconds), `peer_timeout_ms` (how long a silent host is waited for, default 10000), `handshake_ms` (default 5000).
  */
 export function openLibfabricTransport(url: TransportUrl): Transport {
   const authorized = authorizedUrl(url, process.env, (credential) => openDrc().access(credential));

@@ -37,9 +37,12 @@ const codes: Readonly<Record<string, RdmaErrorCode>> = {
   EPROTO: 'RDMA_ERR_CONNECTION_LOST',
 };
 
+/** What Node.js has no name for. */
+const furtherNames: Readonly<Record<number, string>> = { [-79]: 'ELIBACC' };
+
 /** The symbolic name of a negative errno, e.g. `EADDRINUSE`. */
 export function errnoName(result: number): string {
-  return getSystemErrorName(result);
+  return furtherNames[result] ?? getSystemErrorName(result);
 }
 
 /** The error that a native function's negative errno stands for. `text` says what was attempted and what came back. */

@@ -40,8 +40,8 @@ export interface ServedCluster {
   readonly signer: LeaseSigner;
 }
 
-/** How long a peer may take to prove who it is. */
-const handshakeMs = 5000;
+/** How long a peer may take to prove who it is: as long as clients wait by default, also when everybody comes at once. */
+const handshakeMs = 10_000;
 
 /** How long the answer to a release waits for the node's confirmation. */
 const confirmationMs = 5000;
