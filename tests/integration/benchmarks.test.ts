@@ -60,3 +60,15 @@ test('the benchmark heartbeats registers nodes over real connections and says wh
   expect(facts['descriptors per node']).toBeGreaterThan(0);
   expect(facts['resident MiB']).toBeGreaterThan(facts['resident MiB, without nodes'] ?? Infinity);
 }, 120_000);
+
+test('the benchmark connections has many clients and nodes served at once', async () => {
+  const program = new URL('../../benchmarks/dist/main.js', import.meta.url).pathname;
+  const parameters = [program, 'connections', '--quick', '--json', '--output', join(folder, 'connections')];
+  const { code, output, errors } = await runProgram(process.execPath, parameters, { timeoutMs: 110_000 });
+  expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
+  const { facts } = JSON.parse(output) as { facts: Record<string, number> };
+  for (const whose of ['of 20 clients at the executor manager', 'of 20 nodes at the resource manager']) {
+    expect(facts).toMatchObject({ [`${whose}: served`]: 20, [`${whose}: lost`]: 0 });
+    expect(facts[`${whose}: descriptors each`]).toBeGreaterThan(0);
+  }
+}, 120_000);

@@ -14,11 +14,14 @@ interface Fabric {
   /** False where a thread cannot sleep until something arrives. */
   readonly sleeps: boolean;
   readonly streams: boolean;
+  /** Options of the transport's URL beside the kind of endpoints. */
+  readonly options?: string;
 }
 
 const FABRICS: readonly Fabric[] = [
   { provider: 'tcp', endpoint: 'msg', sleeps: true, streams: true },
   { provider: 'tcp;ofi_rxm', endpoint: 'rdm', sleeps: false, streams: false },
+  { provider: 'tcp;ofi_rxm', endpoint: 'rdm', options: '&wait=poll', sleeps: false, streams: false },
   { provider: 'shm', endpoint: 'rdm', sleeps: false, streams: false },
 ];
 const ROUNDS = 7;
@@ -63,8 +66,8 @@ async function measureFabric(fabric: Fabric, setting: BenchmarkSetting): Promise
   const { processors, wants } = setting;
   const bytes = setting.sizes[0] ?? 64;
   const count = Math.min(MOST_SAMPLES, setting.count);
-  const { provider, endpoint } = fabric;
-  const name = `${provider} ${endpoint}`;
+  const { provider, endpoint, options = '' } = fabric;
+  const name = `${provider} ${endpoint}${options}`;
   const pairs: Pair[] = [
     {
       what: 'hot native',
@@ -97,7 +100,7 @@ async function measureFabric(fabric: Fabric, setting: BenchmarkSetting): Promise
   const wanted = pairs.filter(({ what }) => wants(`${name}, ${what}`));
   if (wanted.length === 0) return { measurements: [], facts: {} };
 
-  const transport = `libfabric+${provider}://127.0.0.1:0?endpoint=${endpoint}`;
+  const transport = `libfabric+${provider}://127.0.0.1:0?endpoint=${endpoint}${options}`;
   await using node = await LocalNode.start({ processors: [processors[1]], transport });
   await using client = node.client();
   await using lease = await client.lease({ cores: 1, memoryMiB: 1024 });
