@@ -89,7 +89,7 @@ async function atDepth(row: Row, { processors, count, progress }: BenchmarkSetti
   return measureAtFloor(processors, async () => {
     if (call === 'invokeAllSync') return inGroups(row, Math.min(count, MOST_IN_GROUPS));
     const total = Math.min(count, MOST);
-    await byPromise(row, new Float64Array(Math.min(total, WARM_UP)));
+    await byPromise(row, new Float64Array(Math.min(count, WARM_UP)));
     const samples = new Float64Array(total);
     const begin = monotonicNanoseconds();
     await byPromise(row, samples);
@@ -104,7 +104,7 @@ function inGroups({ executor, name, depth, bytes }: Row, count: number): Measure
   const inputs = Array.from({ length: depth }, () => executor.allocateInput(bytes));
   const outputs = Array.from({ length: depth }, () => executor.allocateOutput(bytes));
   try {
-    for (let i = 0; i < WARM_UP; i += depth) echo.invokeAllSync(inputs, outputs);
+    for (let i = 0; i < Math.min(count, WARM_UP); i += depth) echo.invokeAllSync(inputs, outputs);
     const samples = new Float64Array(Math.ceil(count / depth));
     const begin = monotonicNanoseconds();
     let before = begin;
