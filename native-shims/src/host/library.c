@@ -38,3 +38,10 @@ int rfaas_library_symbol(uint64_t library, const char *name, uint64_t *symbol) {
   *symbol = (uint64_t)(uintptr_t)address;
   return 0;
 }
+
+int rfaas_library_close(uint64_t library) {
+  if (library == 0 || dlclose((void *)(uintptr_t)library) != 0) {
+    return rfaas_host_fail(EINVAL, "cannot unload a library: %s", library == 0 ? "none is named" : loader_text());
+  }
+  return 0;
+}

@@ -34,6 +34,8 @@ export const executorPreparation = z.strictObject({
   threads: z.int().min(1),
   /** What each of them allocates ahead. */
   ...invocationMemory,
+  /** Whether it goes through a whole assignment with a client that it plays, before it says that it is prepared. */
+  rehearses: z.boolean(),
   /** The folder from which JavaScript functions may import. */
   modulesDirectory: z.string().optional(),
   /** The folder in which this node keeps packages under their hashes. */

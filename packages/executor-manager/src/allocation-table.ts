@@ -237,8 +237,8 @@ export class AllocationTable {
     this.#running.set(leaseId, lease);
     logger.info('executor assigned', { allocationId, leaseId, cpus, executorPid: allocation.pid });
     void this.#close(allocation);
-    // Not before the claimed one is through: it shall not have to share its cores with its successor.
-    void allocation.settled.then(() => this.#supply.fill());
+    // Not before the claimed one is connected: it shall not have to share its cores with its successor.
+    void allocation.settled.then(() => this.#supply.fillSoon());
     return allocation;
   }
 

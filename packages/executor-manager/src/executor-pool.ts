@@ -4,6 +4,8 @@ import type { ExecutorProcess } from './executor-process.ts';
 /** How long to wait after an executor that ended before anybody claimed it; twice as long after each further one. */
 const firstPauseMs = 100;
 const longestPauseMs = 30_000;
+/** How long after a claim its successor is started: the claimed one may be loading still, and about to be invoked. */
+const successorPauseMs = 50;
 
 /** What a pool works with. */
 export interface ExecutorPoolOptions {
@@ -23,6 +25,7 @@ export class ExecutorPool {
   readonly #executors = new Set<ExecutorProcess>();
   #pauseMs = firstPauseMs;
   #pausing: NodeJS.Timeout | undefined;
+  #succeeding: NodeJS.Timeout | undefined;
   #starting: ExecutorProcess | undefined;
   #stopped = false;
 
@@ -48,6 +51,16 @@ export class ExecutorPool {
     }
   }
 
+  /** Starts what is missing in a moment: a client has got one, and shall not share its cores with the start of another. */
+  fillSoon(): void {
+    if (!this.#stopped) {
+      this.#succeeding ??= setTimeout(() => {
+        this.#succeeding = undefined;
+        this.fill();
+      }, successorPauseMs);
+    }
+  }
+
   /** An executor for one client, and for no other, ever: the one that is furthest, or undefined where there is none. */
   claim(): ExecutorProcess | undefined {
     const executors = [...this.#executors];
@@ -62,6 +75,7 @@ export class ExecutorPool {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#pausing);
+    clearTimeout(this.#succeeding);
     const executors = [...this.#executors];
     for (const executor of executors) {
       executor.kill();

@@ -45,7 +45,7 @@ export class ExecutorSupply {
     const { settings, backgroundCpus, logger } = options;
     this.#pool = new ExecutorPool({
       size: settings.prewarmed,
-      start: () => this.#start(settings.prewarmedThreads, backgroundCpus, defaultInvocationMemory),
+      start: () => this.#start(settings.prewarmedThreads, backgroundCpus, defaultInvocationMemory, true),
       logger,
     });
   }
@@ -61,9 +61,15 @@ export class ExecutorSupply {
     this.#pool.fill();
   }
 
+  /** The same in a moment, after a client was given one. */
+  fillSoon(): void {
+    this.#packages?.trim();
+    this.#pool.fillSoon();
+  }
+
   /** An executor for one allocation: a prewarmed one, or one that is started now. Throws RdmaError. */
   obtain({ cpus, ...memory }: ExecutorNeeds): ExecutorProcess {
-    return this.#pool.claim() ?? this.#start(cpus.length, cpus, memory);
+    return this.#pool.claim() ?? this.#start(cpus.length, cpus, memory, false);
   }
 
   /** The executor that shows its id and secret. */
@@ -82,6 +88,7 @@ export class ExecutorSupply {
     threads: number,
     cpus: readonly number[],
     memory: { readonly slots: number; readonly inputBytes: number; readonly outputBytes: number },
+    rehearses: boolean,
   ): ExecutorProcess {
     const { settings, managerUrl, domain, launcher, logger, logLevel } = this.#options;
     const executorId = generateId();
@@ -92,6 +99,7 @@ export class ExecutorSupply {
         managerSecret: generateId(),
         threads,
         ...memory,
+        rehearses,
         ...(settings.modules === undefined ? {} : { modulesDirectory: settings.modules }),
         ...(settings.packageCache === undefined ? {} : { packageCache: settings.packageCache }),
         logLevel,

@@ -18,10 +18,12 @@ export interface ClientServiceParts {
   readonly preparation: ExecutorPreparation;
   readonly assignment: ExecutorAssignment;
   readonly route: Route;
-  readonly manager: ManagerLink;
+  readonly manager: Pick<ManagerLink, 'accounting' | 'flushMs' | 'ended' | 'released' | 'send'>;
   readonly pool: ThreadPool;
   /** What the executor has loaded for the same client before. */
   readonly loaded: LoadedPackage | undefined;
+  /** Nobody is billed for what happens. */
+  readonly isRehearsal?: boolean;
 }
 
 /** How a service ended. */
@@ -129,13 +131,13 @@ class ClientService {
   }
 
   #threadAssignments() {
-    const { assignment, manager } = this.#parts;
+    const { assignment, manager, isRehearsal = false } = this.#parts;
     const { threads, cpus, pinThreads } = assignment;
     const { allocationId, secret, clientUrl, hotTimeoutMs, slots, inputBytes, outputBytes } = assignment;
     const { accounting, flushMs } = manager;
     return Array.from({ length: threads }, (_, index) => ({
       ...{ allocationId, secret, clientUrl, hotTimeoutMs, slots, inputBytes, outputBytes },
-      ...{ accounting, flushMs },
+      ...{ accounting, flushMs, isRehearsal },
       cpu: pinThreads ? cpus[index % cpus.length] : undefined,
     }));
   }

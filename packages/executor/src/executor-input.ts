@@ -37,6 +37,11 @@ export class ExecutorInput {
     input.once('close', finish);
   }
 
+  /** Whether a line is there that nobody has asked for. */
+  get hasLine(): boolean {
+    return this.#lines.length > 0;
+  }
+
   /**
    * The next line without its line feed; asked for one at a time. Rejects with RfaasError `RFAAS_ERR_PROTOCOL` if the
    * input ends first, or goes on and on.

@@ -6,6 +6,7 @@ import type { ExecutorInput } from './executor-input.ts';
 import type { LoadedPackage } from './functions/load-package.ts';
 import { ManagerLink } from './manager-link.ts';
 import { Routes } from './routes.ts';
+import { rehearse } from './rehearsal/rehearse.ts';
 import { ThreadPool } from './thread/thread-pool.ts';
 
 /** How an executor ended. */
@@ -29,10 +30,10 @@ export async function runExecutor(
   const pool = startThreads(preparation, routes, usage);
   const manager = await ManagerLink.connect(routes.manager, preparation);
   usage.manager = manager;
-  void pool.prepared.then(async () => manager.trySend({ kind: 'executor-prepared', pid: process.pid }));
+  const parts = { preparation, routes, pool, manager };
   let end: ServiceEnd;
   try {
-    end = await serveAll({ preparation, routes, pool, manager }, input);
+    end = (await prepare(parts, input)) ?? (await serveAll(parts, input));
   } catch (error) {
     end = { failure: error instanceof Error ? error.message : String(error), threadsEnded: false };
   }
@@ -51,15 +52,38 @@ interface ExecutorParts {
   readonly manager: ManagerLink;
 }
 
+/** Rehearses, unless somebody waits already; resolves to the end if it comes to that. */
+async function prepare(parts: ExecutorParts, input: ExecutorInput): Promise<ServiceEnd | undefined> {
+  const { preparation, pool, manager } = parts;
+  const announce = async (): Promise<void> =>
+    manager.trySend({ kind: 'executor-prepared', pid: process.pid });
+  if (!preparation.rehearses) {
+    void pool.prepared.then(announce);
+    return undefined;
+  }
+  const end = await Promise.race([pool.prepared.then(() => undefined), ...ends(parts)]);
+  if (end === undefined) {
+    if (!input.hasLine) {
+      await rehearse(parts);
+    }
+    await announce();
+  }
+  return end;
+}
+
+/** What ends an executor whoever it serves. */
+function ends({ manager, pool }: ExecutorParts): Promise<ServiceEnd>[] {
+  return [
+    manager.ended.then((): ServiceEnd => ({ threadsEnded: true })),
+    pool.failed.then((failure): ServiceEnd => ({ failure, threadsEnded: false })),
+  ];
+}
+
 async function serveAll(parts: ExecutorParts, input: ExecutorInput): Promise<ServiceEnd> {
-  const { routes, pool, manager } = parts;
+  const { routes, manager } = parts;
   let loaded: LoadedPackage | undefined;
   for (;;) {
-    const line = await Promise.race([
-      input.next(),
-      manager.ended.then((): ServiceEnd => ({ threadsEnded: true })),
-      pool.failed.then((failure): ServiceEnd => ({ failure, threadsEnded: false })),
-    ]);
+    const line = await Promise.race([input.next(), ...ends(parts)]);
     if (typeof line !== 'string') {
       return line;
     }

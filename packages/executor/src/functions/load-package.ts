@@ -13,6 +13,8 @@ export interface LoadedPackage {
   readonly source: FunctionSource;
   /** The functions' names; undefined where only a thread that runs the module can tell. */
   readonly names: readonly string[] | undefined;
+  /** Gives back what it takes, once no thread has it any more. What a module made in a thread stays there. */
+  unload(): void;
 }
 
 /** Where a package comes from, and what it shall be. */
@@ -30,9 +32,8 @@ export async function loadPackage(origin: PackageOrigin): Promise<LoadedPackage>
   const file = await obtainPackage(origin);
   const { sha256 } = assignment;
   if (assignment.packageKind === 'native') {
-    // The file stays open: what the loader mapped of it must not change.
-    const { names, table } = loadNativeFunctions(file, domain, new HostFunctions());
-    return { sha256, names, source: { kind: 'native', table: table.address, count: names.length } };
+    const { names, table, unload } = loadNativeFunctions(file, domain, new HostFunctions());
+    return { sha256, names, source: { kind: 'native', table: table.address, count: names.length }, unload };
   }
   const code = new TextDecoder('utf-8', { fatal: true }).decode(file.bytes);
   file.close();
@@ -40,7 +41,7 @@ export async function loadPackage(origin: PackageOrigin): Promise<LoadedPackage>
   const { prepareModule } = await import('./prepare-module.ts');
   const prepared = await prepareModule(code, preparation.modulesDirectory);
   const source = { kind: 'javascript', code: prepared, name: assignment.packageName } as const;
-  return { sha256, names: undefined, source };
+  return { sha256, names: undefined, source, unload: () => undefined };
 }
 
 async function obtainPackage(origin: PackageOrigin): Promise<MemoryRegion> {

@@ -8,6 +8,8 @@ export interface NativeFunctionLibrary {
   readonly names: readonly string[];
   /** The functions' addresses in the same order, as native code reads them; all threads share them. */
   readonly table: MemoryRegion;
+  /** Unloads it, and closes the table and the file, which stay open till then: what the loader mapped must not change. */
+  unload(): void;
 }
 
 /**
@@ -35,8 +37,9 @@ export function loadNativeFunctions(
     );
   }
   const table = domain.allocateMemory({ byteLength: 8 * names.length, access: ['local-write'] });
+  let library: bigint;
   try {
-    const library = host.openLibrary(file.path ?? '');
+    library = host.openLibrary(file.path ?? '');
     const addresses = new BigUint64Array(table.bytes.buffer, table.bytes.byteOffset, names.length);
     names.forEach((name, index) => {
       addresses[index] = host.symbolAddress(library, name);
@@ -46,5 +49,10 @@ export function loadNativeFunctions(
     const reason = error instanceof Error ? error.message : String(error);
     throw new RfaasError('RFAAS_ERR_PACKAGE', `the library does not load: ${reason}`, { cause: error });
   }
-  return { names, table };
+  const unload = (): void => {
+    host.closeLibrary(library);
+    table.close();
+    file.close();
+  };
+  return { names, table, unload };
 }

@@ -11,6 +11,7 @@ export class HostFunctions {
   readonly #dieWithParent: NativeFunction;
   readonly #libraryOpen: NativeFunction;
   readonly #librarySymbol: NativeFunction;
+  readonly #libraryClose: NativeFunction;
   readonly #errorText: NativeFunction;
 
   constructor() {
@@ -19,6 +20,7 @@ export class HostFunctions {
     this.#dieWithParent = library.function('rfaas_die_with_parent', 'int', ['int32_t']);
     this.#libraryOpen = library.function('rfaas_library_open', 'int', ['str', 'void *']);
     this.#librarySymbol = library.function('rfaas_library_symbol', 'int', ['uint64_t', 'str', 'void *']);
+    this.#libraryClose = library.function('rfaas_library_close', 'int', ['uint64_t']);
     this.#errorText = library.function('rfaas_host_error_text', 'int', ['void *', 'uint32_t']);
   }
 
@@ -34,7 +36,7 @@ export class HostFunctions {
     this.#check(this.#dieWithParent(signalKill));
   }
 
-  /** Loads a shared library, which stays loaded, and runs its constructors. Throws with the loader's own text. */
+  /** Loads a shared library, which stays loaded until it is closed, and runs its constructors. Throws with the loader's own text. */
   openLibrary(path: string): bigint {
     const handle = new BigUint64Array(1);
     this.#check(this.#libraryOpen(path, handle));
@@ -46,6 +48,11 @@ export class HostFunctions {
     const address = new BigUint64Array(1);
     this.#check(this.#librarySymbol(library, name, address));
     return address[0] ?? 0n;
+  }
+
+  /** Unloads a library of {@link openLibrary}; nobody may run any of it. */
+  closeLibrary(library: bigint): void {
+    this.#check(this.#libraryClose(library));
   }
 
   #check(result: number): void {

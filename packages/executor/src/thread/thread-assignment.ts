@@ -32,6 +32,8 @@ export interface ThreadAssignment extends InvocationMemory {
   readonly flushMs: number;
   /** The manager's counters of this executor. */
   readonly accounting: RemoteMemory;
+  /** Counters stay as they are, and what was made ahead stays for the first client. */
+  readonly isRehearsal: boolean;
 }
 
 /** What the main thread tells a worker thread. */

@@ -3,6 +3,7 @@ import type { MemoryRegion, ProtectionDomain, RemoteMemory } from '@rfaas/rdmali
 import { AtomicUsageReporter } from '../accounting/atomic-usage-reporter.ts';
 import type { AccountingConnection } from '../accounting/atomic-usage-reporter.ts';
 import { MessageUsageReporter } from '../accounting/message-usage-reporter.ts';
+import { noReporter } from '../accounting/usage-reporter.ts';
 import type { UsageReporter } from '../accounting/usage-reporter.ts';
 import type { FunctionSource, JavaScriptFunction } from '../functions/function-library.ts';
 import { loadJavaScriptFunctions } from '../functions/javascript-function-library.ts';
@@ -93,7 +94,8 @@ export class WorkerThread {
       fillContext(context, assignment, route.domain, client, this.#preparation.stopAddress);
       this.#post({ kind: 'serving', queue: client.queue.nativeHandle });
       regions.push(sendThreadReady(route.domain, client, memory, assignment, this.#preparation.index));
-      const usage = this.#reporter(assignment.accounting);
+      const reporter = this.#reporter(assignment.accounting);
+      const usage = assignment.isRehearsal ? noReporter : reporter;
       end = await invocationLoop({ context, memory, loaded, assignment, client, usage, stopped }).run();
       await usage.flush();
     }
@@ -105,8 +107,10 @@ export class WorkerThread {
 
   /** What was made ahead if it is what the client asked for, else what it asked for. */
   #place(domain: ProtectionDomain, assignment: ThreadAssignment): Place {
-    const ahead = this.#ahead;
-    this.#ahead = undefined;
+    const ahead = assignment.isRehearsal ? undefined : this.#ahead;
+    if (!assignment.isRehearsal) {
+      this.#ahead = undefined;
+    }
     const { slots, inputBytes, outputBytes } = this.#preparation;
     const fits =
       domain === this.#routes.manager.domain &&
