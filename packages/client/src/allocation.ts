@@ -2,7 +2,6 @@ import { generateId, RfaasError, type Allocate } from '@rfaas/core';
 import {
   announcedUrl,
   formatTransportUrl,
-  openTransport,
   parseTransportUrl,
   type MessageChannel,
   type ProtectionDomain,
@@ -13,6 +12,7 @@ import { allocationFailedError } from './allocation-end-error.ts';
 import { ExecutorAcceptor, type AcceptedThread } from './executor-acceptor.ts';
 import type { AllocationEnd, ExecutorManagerSession, LeaseGrant } from './executor-manager-session.ts';
 import type { FunctionPackage } from './functions/function-package.ts';
+import type { Landing } from './landing.ts';
 import { transferPackage } from './package-transfer.ts';
 import { abortError, settledWithin, timeLimit, type TimeLimit } from './time-limit.ts';
 
@@ -37,6 +37,8 @@ export interface AllocationRequest {
   readonly grant: LeaseGrant;
   readonly session: ExecutorManagerSession;
   readonly functionPackage: FunctionPackage;
+  /** Closed where the allocation fails. */
+  readonly landing: Landing;
   readonly options: CompleteAllocateOptions;
   /** Memory of the lease for this allocation. */
   readonly memoryMiB: number;
@@ -52,25 +54,19 @@ export async function allocateExecutor(request: AllocationRequest): Promise<Allo
   const { grant, functionPackage, options } = request;
   const what = `allocating an executor for ${functionPackage.name} on node ${grant.node}`;
   using limit = timeLimit(what, options.timeoutMs, options.signal);
-  // A transport of its own: its memory and keys are reachable for this executor only, and end with it.
-  const transport = openTransport(grant.url);
   try {
-    return await connectExecutor(request, transport, limit);
+    return await connectExecutor(request, limit);
   } catch (error) {
-    await transport.close();
+    await request.landing.transport.close();
     throw limit.signal.aborted ? abortError(limit.signal) : error;
   }
 }
 
-async function connectExecutor(
-  request: AllocationRequest,
-  transport: Transport,
-  limit: TimeLimit,
-): Promise<Allocation> {
+async function connectExecutor(request: AllocationRequest, limit: TimeLimit): Promise<Allocation> {
   const { grant, session, options, peerTimeoutMs } = request;
-  const domain = transport.openProtectionDomain();
+  const { transport, domain } = request.landing;
+  await using listener = request.landing.listener;
   const url = parseTransportUrl(grant.url);
-  await using listener = await domain.listen({ host: '', port: 0 });
   const clientUrl = formatTransportUrl(announcedUrl(url, listener.address));
   const secret = generateId();
   const acceptor = new ExecutorAcceptor({

@@ -129,10 +129,20 @@ export class ExecutorAcceptor {
     await request.accept(endpoint);
     const byteLength = await receiveOne(queue, endpoint);
     const announcement = readAnnouncement(message.bytes.slice(0, byteLength), index);
+    askForSlots(endpoint, announcement);
     this.#ready.set(index, { endpoint, queue, announcement });
     if (this.#ready.size === threads) {
       this.#resolveThreads([...this.#ready.entries()].sort(([a], [b]) => a - b).map(([, thread]) => thread));
     }
+  }
+}
+
+/** So that the peer's answer is here when the slots are used, which is where a refusal is told. */
+function askForSlots(endpoint: Endpoint, { memory }: ThreadAnnouncement): void {
+  try {
+    endpoint.resolveRemote(memory);
+  } catch {
+    // Asked again where the slots are used.
   }
 }
 

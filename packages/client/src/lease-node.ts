@@ -3,6 +3,7 @@ import { allocateExecutor, giveUp } from './allocation.ts';
 import { ExecutorManagerSession, type LeaseGrant, type SessionListener } from './executor-manager-session.ts';
 import { Executor } from './executor.ts';
 import type { FunctionPackage } from './functions/function-package.ts';
+import { openLanding, type Landing } from './landing.ts';
 import type { NativeLoops } from './native-loops.ts';
 
 /** How long a node may take to confirm a renewal. */
@@ -56,9 +57,9 @@ export class LeaseNode {
     return this.executors.reduce((free, { threads }) => free - threads, this.cores);
   }
 
-  /** Starts an executor with a package. Throws as `lease.allocate`. */
+  /** Starts an executor with a package that is being read. Throws as `lease.allocate`. */
   async allocate(
-    functionPackage: FunctionPackage,
+    functionPackage: Promise<FunctionPackage>,
     options: AllocateOptions,
     loops: NativeLoops,
   ): Promise<Executor> {
@@ -90,17 +91,19 @@ export class LeaseNode {
   }
 
   async #allocate(
-    functionPackage: FunctionPackage,
+    reading: Promise<FunctionPackage>,
     options: AllocateOptions,
     loops: NativeLoops,
   ): Promise<Executor> {
     const complete = completeAllocateOptions(options, this.cores);
-    const session = await this.#connect(complete);
+    const connecting = this.#connect(complete);
     const memoryMiB = Math.max(1, Math.floor((this.memoryMiB * complete.cores) / this.cores));
+    const [functionPackage, session, landing] = await this.#gather(reading, connecting);
     const allocation = await allocateExecutor({
       grant: this.#grant,
       session,
       functionPackage,
+      landing,
       options: complete,
       memoryMiB,
       peerTimeoutMs: this.#peerTimeoutMs,
@@ -120,6 +123,23 @@ export class LeaseNode {
     } catch (error) {
       await giveUp(session, allocation.allocationId);
       await allocation.transport.close();
+      throw error;
+    }
+  }
+
+  /** What an allocation needs, all of it at the same time; what was opened is closed where anything fails. */
+  async #gather(
+    reading: Promise<FunctionPackage>,
+    connecting: Promise<ExecutorManagerSession>,
+  ): Promise<[FunctionPackage, ExecutorManagerSession, Landing]> {
+    const opening = openLanding(this.#grant.url);
+    try {
+      return await Promise.all([reading, connecting, opening]);
+    } catch (error) {
+      await opening.then(
+        async ({ transport }) => transport.close(),
+        () => undefined,
+      );
       throw error;
     }
   }

@@ -3,7 +3,11 @@ import type { AllocateOptions } from './allocate-options.ts';
 import type { ExecutorManagerSession } from './executor-manager-session.ts';
 import { ExecutorGroup } from './executor-group.ts';
 import type { Executor } from './executor.ts';
-import { readFunctionPackage, type FunctionSource } from './functions/function-package.ts';
+import {
+  readFunctionPackage,
+  type FunctionPackage,
+  type FunctionSource,
+} from './functions/function-package.ts';
 import { LeaseNode } from './lease-node.ts';
 import type { GrantedLease, LeaseListener, LeaseProvider } from './lease-provider.ts';
 import { grantedEnd, LeaseRenewal } from './lease-renewal.ts';
@@ -110,18 +114,14 @@ export class Lease implements AsyncDisposable {
   async allocate(source: FunctionSource, options: LeaseAllocateOptions = {}): Promise<Executor> {
     this.#requireOpen();
     const node = this.#nodeFor(options);
-    const loops = this.#parts.loadLoops();
-    const functionPackage = await readFunctionPackage(source);
-    this.#requireOpen();
-    return node.allocate(functionPackage, options, loops);
+    return node.allocate(this.#read(source), options, this.#parts.loadLoops());
   }
 
   /** As {@link allocate}, on every node of the lease: all of it or nothing. `cores` is for each node. */
   async allocateAll(source: FunctionSource, options: AllocateOptions = {}): Promise<ExecutorGroup> {
     this.#requireOpen();
     const loops = this.#parts.loadLoops();
-    const functionPackage = await readFunctionPackage(source);
-    this.#requireOpen();
+    const functionPackage = this.#read(source);
     const results = await Promise.allSettled(
       this.#nodes.map((node) => node.allocate(functionPackage, options, loops)),
     );
@@ -187,6 +187,12 @@ export class Lease implements AsyncDisposable {
         (share) => this.#nodes.find(({ name }) => name === share.node)?.renew(share) ?? [],
       ),
     );
+  }
+
+  async #read(source: FunctionSource): Promise<FunctionPackage> {
+    const functionPackage = await readFunctionPackage(source);
+    this.#requireOpen();
+    return functionPackage;
   }
 
   #nodeFor({ node: name, cores }: LeaseAllocateOptions): LeaseNode {

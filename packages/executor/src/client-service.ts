@@ -18,7 +18,7 @@ export interface ClientServiceParts {
   readonly preparation: ExecutorPreparation;
   readonly assignment: ExecutorAssignment;
   readonly route: Route;
-  readonly manager: Pick<ManagerLink, 'accounting' | 'flushMs' | 'ended' | 'released' | 'send'>;
+  readonly manager: Pick<ManagerLink, 'accounting' | 'flushMs' | 'ended' | 'released' | 'trySend'>;
   readonly pool: ThreadPool;
   /** What the executor has loaded for the same client before. */
   readonly loaded: LoadedPackage | undefined;
@@ -55,7 +55,8 @@ class ClientService {
     // The threads connect while the package comes.
     const service = pool.serve(this.#threadAssignments(), queueInterrupt(assignment.clientUrl));
     const client = await this.#connect();
-    await manager.send({ kind: 'executor-ready', pid: process.pid });
+    // Not awaited: the client's package is what comes next. A manager that is gone ends the service anyway.
+    void manager.trySend({ kind: 'executor-ready', pid: process.pid });
     const gone = client.disconnected.then((): string => `the client of ${assignment.allocationId} is gone`);
     const end = await Promise.race([
       released,

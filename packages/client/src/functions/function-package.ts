@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { elfFunctionNames, RfaasError, type PackageKind } from '@rfaas/core';
 import { bundleModule } from './module-bundle.ts';
+
+/** Read at once, and not beside other work. */
+const SMALL_FILE_BYTES = 1024 * 1024;
 
 /** A shared library whose exported functions are `uint32_t f(void *args, uint32_t size, void *res)`: path or bytes. */
 export interface LibrarySource {
@@ -95,7 +99,8 @@ async function readModuleText(path: string): Promise<Required<ModuleText>> {
 
 async function readPackageFile(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    // What is small is there sooner than threads of the pool have been asked four times.
+    return statSync(path).size <= SMALL_FILE_BYTES ? readFileSync(path) : await readFile(path);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new RfaasError('RFAAS_ERR_PACKAGE', `function package ${path} cannot be read: ${reason}`, {

@@ -14,12 +14,26 @@ export interface NativeLibrarySearch {
   readonly platform?: string;
 }
 
+// By library and `$RFAAS_NATIVE_DIRECTORY`. Everything that opens a transport asks, and a walk through folders takes longer
+// than opening one.
+const found = new Map<string, string>();
+
 /**
  * The path of a native library: in `$RFAAS_NATIVE_DIRECTORY` (where set, nowhere else), in the `native-shims/build` of
  * the checkout around this package, or in the platform package `@rfaas/native-<platform>-<arch>`. Throws RdmaError
  * with code RDMA_ERR_LIBRARY_NOT_FOUND that lists every place it looked at.
  */
-export function findNativeLibrary(file: string, search: NativeLibrarySearch = {}): string {
+export function findNativeLibrary(file: string, search?: NativeLibrarySearch): string {
+  if (search !== undefined) {
+    return look(file, search);
+  }
+  const key = `${file} ${process.env['RFAAS_NATIVE_DIRECTORY'] ?? ''}`;
+  const path = found.get(key) ?? look(file, {});
+  found.set(key, path);
+  return path;
+}
+
+function look(file: string, search: NativeLibrarySearch): string {
   const environment = search.environment ?? process.env;
   const tried: string[] = [];
   const configured = environment['RFAAS_NATIVE_DIRECTORY'];
@@ -32,9 +46,9 @@ export function findNativeLibrary(file: string, search: NativeLibrarySearch = {}
   } else {
     const start = search.startDirectory ?? dirname(fileURLToPath(import.meta.url));
     const platform = search.platform ?? `${process.platform}-${process.arch}`;
-    const found = inCheckout(file, start, tried) ?? inPlatformPackage(file, start, platform, tried);
-    if (found !== undefined) {
-      return found;
+    const path = inCheckout(file, start, tried) ?? inPlatformPackage(file, start, platform, tried);
+    if (path !== undefined) {
+      return path;
     }
   }
   throw new RdmaError(
