@@ -14,8 +14,8 @@ SHIM_API int rfaas_thread_id(void);
 /* The kernel kills the calling process with `signal` when its parent's thread that made it ends. 0 or -errno. */
 SHIM_API int rfaas_die_with_parent(int32_t signal);
 /* Loads a shared library from a path and looks up `name`: the address of the symbol in *symbol. -ENOEXEC when it does
- * not load, -ENOENT without the symbol; shim-style text through rfaas_host_error_text. The library stays loaded until it is
- * closed. */
+ * not load, -ENOENT without the symbol; shim-style text through rfaas_host_error_text. The library stays loaded until
+ * it is closed. */
 SHIM_API int rfaas_library_open(const char *path, uint64_t *library);
 SHIM_API int rfaas_library_symbol(uint64_t library, const char *name, uint64_t *symbol);
 /* Takes back an rfaas_library_open: the library is unloaded if nobody else has it open. 0 or -EINVAL. */

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -126,11 +127,36 @@ static void libraries_are_loaded_and_searched(void) {
   CHECK_EQUAL(rfaas_library_symbol(0, "f", &symbol), -EINVAL);
 }
 
+static int is_mapped(const char *name) {
+  FILE *maps = fopen("/proc/self/maps", "r");
+  CHECK(maps != NULL);
+  char line[512];
+  int found = 0;
+  while (fgets(line, sizeof line, maps) != NULL) {
+    found |= strstr(line, name) != NULL;
+  }
+  fclose(maps);
+  return found;
+}
+
+static void a_closed_library_is_unloaded(void) {
+  /* Of glibc, and used by nothing else here. */
+  const char *name = "libBrokenLocale.so.1";
+  uint64_t library = 0;
+  CHECK_EQUAL(rfaas_library_open(name, &library), 0);
+  CHECK(is_mapped("libBrokenLocale"));
+  CHECK_EQUAL(rfaas_library_close(library), 0);
+  CHECK(!is_mapped("libBrokenLocale"));
+  CHECK_EQUAL(rfaas_library_close(0), -EINVAL);
+  CHECK(strstr(last_text(), "none is named") != NULL);
+}
+
 int main(void) {
   RUN(a_thread_is_bound_alone);
   RUN(impossible_bindings_are_refused);
   RUN(the_kernel_is_told_about_the_parent);
   RUN(a_grandchild_dies_with_the_child);
   RUN(libraries_are_loaded_and_searched);
+  RUN(a_closed_library_is_unloaded);
   return 0;
 }

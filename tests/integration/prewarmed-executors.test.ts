@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client, Executor } from '@rfaas/client';
 import { compileFunctionLibrary, type CompiledLibrary } from '../support/compile-function-library.ts';
@@ -66,6 +66,12 @@ function prewarmedIn(log: string): Set<number> {
   return new Set(lines.map((line) => Number(/executorPid\D+(\d+)/.exec(line)?.[1])));
 }
 
+/** What the descriptors of a process lead to. */
+function descriptorsOf(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder).map((descriptor) => readlinkSync(`${folder}/${descriptor}`));
+}
+
 function processOf(executor: Executor): number {
   return new Uint32Array(executor.invokeSync('process_id', NOTHING).slice().buffer)[0] ?? 0;
 }
@@ -103,6 +109,30 @@ describe('prewarmed executors', () => {
       await until('the claimed executor ends', () => !isRunning(claimed));
     }
     expect(everSeen.filter(isRunning)).toEqual([]);
+  }, 60_000);
+
+  test('have rehearsed, of which their clients find nothing', async () => {
+    await using cluster = await LocalCluster.start([
+      { cores: 2, executor: { prewarmed: 1, prewarmed_threads: 2, package_cache: 'packages' } },
+    ]);
+    await using client = await cluster.connect();
+    const manager = cluster.node('node-0');
+    await until('an executor is prewarmed', () => prewarmedIn(manager.log).size === 1);
+    const [prewarmed = 0] = prewarmedIn(manager.log);
+    expect(readFileSync(`/proc/${prewarmed}/maps`, 'utf8')).not.toContain('rehearsal');
+    // The standard streams, and a connection to the manager for the main thread and for each of the others.
+    expect(descriptorsOf(prewarmed).filter((target) => target.startsWith('socket:'))).toHaveLength(3 + 3);
+    const cache = cluster.files.path('packages');
+    expect(existsSync(cache) ? readdirSync(cache) : []).toEqual([]);
+    const lease = await client.lease({ cores: 2 });
+    const executor = await lease.allocate({ library: library.path }, small);
+    expect(processOf(executor)).toBe(prewarmed);
+    expect(executor.functions).not.toContain('rehearse');
+    expect(calls(executor)).toBe(1);
+    expect(readdirSync(cache)).toHaveLength(1);
+    await executor.deallocate();
+    // A call of process_id and one of count_calls.
+    expect(await lease.release()).toMatchObject({ allocations: 1, invocations: 2 });
   }, 60_000);
 
   test('that die are replaced', async () => {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What an executor loads and invokes when it rehearses, before it has a client. A library of its own, since it is unloaded
- * afterwards. */
+/* What an executor loads and invokes when it rehearses, before it has a client. A library of its own, since it is
+ * unloaded afterwards. */
 #include <stdint.h>
 #include <string.h>
 

@@ -4,6 +4,7 @@ import { completeAllocateOptions, type AllocateOptions } from '../src/allocate-o
 import { allocateExecutor } from '../src/allocation.ts';
 import { Executor } from '../src/executor.ts';
 import type { FunctionPackage } from '../src/functions/function-package.ts';
+import { openLanding } from '../src/landing.ts';
 import { loadNativeLoops } from '../src/native-loops.ts';
 import { PlayedNode, type PlayedBehaviour } from './played-executor.ts';
 
@@ -38,6 +39,7 @@ async function allocate(node: PlayedNode, allocateOptions: AllocateOptions = {})
     grant,
     session,
     functionPackage,
+    landing: await openLanding(grant.url),
     options,
     memoryMiB: 32,
     peerTimeoutMs: 15_000,

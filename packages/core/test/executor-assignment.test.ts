@@ -16,6 +16,7 @@ const preparation: ExecutorPreparation = {
   slots: 8,
   inputBytes: 4096,
   outputBytes: 4096,
+  rehearses: true,
   logLevel: 'info',
 };
 

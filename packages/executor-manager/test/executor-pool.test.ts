@@ -19,7 +19,9 @@ describe('prewarmed executors', () => {
   test('are started away from the leased cores, for nobody', () => {
     expect(launcher.executors).toHaveLength(1);
     expect(launcher.executors[0]?.cpus).toEqual([0, 1]);
-    expect(launcher.executors[0]?.preparation).toMatchObject({ threads: 1, slots: 8, inputBytes: 1_048_576 });
+    expect(launcher.executors[0]?.preparation).toMatchObject({
+      ...{ threads: 1, slots: 8, inputBytes: 1_048_576, rehearses: true },
+    });
     expect(launcher.executors[0]?.assignments).toEqual([]);
   });
 
@@ -32,6 +34,21 @@ describe('prewarmed executors', () => {
     ]);
     expect(launcher.executors[0]?.assignments[0]?.cpus).toEqual([4]);
     expect(launcher.executors[1]?.assignments[0]?.cpus).toEqual([5]);
+  });
+
+  test('are succeeded a moment after the client was served, and others do not rehearse', async () => {
+    const one = table.start(lease('a'), request(1));
+    const other = table.start(lease('b'), request(1));
+    expect(launcher.executors[1]?.preparation).toMatchObject({ rehearses: false });
+    launcher.executors[1]?.exit(1);
+    await other.ended;
+    await settled();
+    expect(one.executor).toBeDefined();
+    jest.advanceTimersByTime(49);
+    expect(launcher.executors).toHaveLength(2);
+    jest.advanceTimersByTime(1);
+    expect(launcher.executors).toHaveLength(3);
+    expect(launcher.executors[2]?.preparation).toMatchObject({ rehearses: true });
   });
 
   test('are not claimed by a request that is refused', () => {

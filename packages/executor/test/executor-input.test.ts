@@ -12,6 +12,7 @@ const preparation: ExecutorPreparation = {
   slots: 8,
   inputBytes: 4096,
   outputBytes: 0,
+  rehearses: true,
   modulesDirectory: '/opt/modules',
   packageCache: '/var/cache/packages',
   logLevel: 'info',

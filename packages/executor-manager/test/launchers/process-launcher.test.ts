@@ -18,6 +18,7 @@ const preparation: ExecutorPreparation = {
   slots: 1,
   inputBytes: 1,
   outputBytes: 1,
+  rehearses: false,
   logLevel: 'info',
 };
 const assignment: ExecutorAssignment = {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openTransport } from '@rfaas/rdmalib';
 import type { MemoryRegion, ProtectionDomain, Transport } from '@rfaas/rdmalib';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -90,6 +90,21 @@ test.each([
   ],
 ])('%s does not load, and the error says why', (_what, make, reason) => {
   expect(() => load(make())).toThrow(reason);
+});
+
+test('an unloaded library has run its destructors, and holds no descriptor and no address space', () => {
+  const mark = join(directory, 'destructed');
+  const source = `#include <stdio.h>
+__attribute__((destructor)) static void end(void) { fclose(fopen("${mark}", "w")); }
+int run(void) { return 0; }`;
+  const file = fileOf(compile('destructor.so', source));
+  const { unload } = loadNativeFunctions(file, domain, new HostFunctions());
+  const descriptor = file.path ?? '';
+  expect(existsSync(mark)).toBe(false);
+  expect(existsSync(descriptor)).toBe(true);
+  unload();
+  expect(existsSync(mark)).toBe(true);
+  expect(existsSync(descriptor)).toBe(false);
 });
 
 test('a library of another architecture is refused by its name', () => {
