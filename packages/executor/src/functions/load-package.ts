@@ -14,7 +14,7 @@ export interface LoadedPackage {
   /** The functions' names; undefined where only a thread that runs the module can tell. */
   readonly names: readonly string[] | undefined;
   /** Gives back what it takes, once no thread has it any more. What a module made in a thread stays there. */
-  unload(): void;
+  readonly unload: () => void;
 }
 
 /** Where a package comes from, and what it shall be. */

@@ -9,7 +9,7 @@ export interface NativeFunctionLibrary {
   /** The functions' addresses in the same order, as native code reads them; all threads share them. */
   readonly table: MemoryRegion;
   /** Unloads it, and closes the table and the file, which stay open till then: what the loader mapped must not change. */
-  unload(): void;
+  readonly unload: () => void;
 }
 
 /**
