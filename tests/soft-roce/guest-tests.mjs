@@ -1,5 +1,6 @@
-// In the guest: runs the parts of the tests that are named, and leaves what became of them in the shared folder.
-import { writeFileSync } from 'node:fs';
+// In the guest: puts the bundles of a folder in their places, runs the parts of the tests that are named, and leaves what
+// became of them in the shared folder.
+import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -27,37 +28,35 @@ const INTEGRATION = [
 /** An emulated processor runs JavaScript some ten times slower, and another machine may be emulated at the same time. */
 const PATIENTLY = ['--runInBand', '--testTimeout=240000'];
 
-const PARTS = {
-  'c-tests': runCTests,
-  conformance: () => runJestTests(root, ['conformance'], [...PATIENTLY, 'tests/conformance/verbs.test.ts']),
-  integration: () =>
-    runJestTests(
-      root,
-      ['integration'],
-      [...PATIENTLY, ...INTEGRATION.map((name) => `tests/integration/${name}.test.ts`)],
-    ),
-  'soft-roce': () =>
-    runJestTests(
-      root,
-      ['soft-roce'],
-      [
-        ...PATIENTLY,
-        `tests/soft-roce/test/${mode}/${mode === 'two-machines' ? `on-machine-${machine}` : ''}`,
-      ],
-    ),
+/** Parts for jest: the files of each, whose project has the part's name. */
+const TEST_FILES = {
+  conformance: ['tests/conformance/verbs.test.ts'],
+  integration: INTEGRATION.map((name) => `tests/integration/${name}.test.ts`),
+  'soft-roce': [`tests/soft-roce/test/${mode}/${mode === 'two-machines' ? `on-machine-${machine}` : ''}`],
 };
 
 process.env.RFAAS_REQUIRE_TRANSPORTS = 'verbs';
 process.env.RFAAS_TEST_PATIENCE ??= '8';
 process.env.RFAAS_TEST_TRANSPORT ??= `verbs://${addresses.split(',')[0]}:0`;
 
+const [bundles, ...parts] = process.argv.slice(2);
+// What the guest changes stays in its memory.
+cpSync(bundles, root, { recursive: true });
+
 const total = noTests();
-for (const name of process.argv.slice(2)) {
-  const started = performance.now();
-  addTests(total, await PARTS[name]());
-  process.stdout.write(`-- ${name}: ${((performance.now() - started) / 1000).toFixed(0)} s in the guest\n`);
-}
+if (parts.includes('c-tests')) addTests(total, await timed('C tests', runCTests));
+const projects = parts.filter((part) => part in TEST_FILES);
+// Once for all of them: jest itself takes a while to load.
+const parameters = [...PATIENTLY, ...projects.flatMap((project) => TEST_FILES[project])];
+addTests(total, await timed(projects.join(', '), () => runJestTests(root, projects, parameters)));
 writeFileSync(join(shared, `results-${machine}.json`), JSON.stringify(total));
+
+async function timed(what, run) {
+  const started = performance.now();
+  const result = await run();
+  process.stdout.write(`-- ${what}: ${((performance.now() - started) / 1000).toFixed(0)} s in the guest\n`);
+  return result;
+}
 
 /** The programs were built on the host. */
 async function runCTests() {

@@ -1,11 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { runCommand } from '../../../scripts/run-command.mjs';
 import { root, setUp } from '../../../scripts/setup.mjs';
 import { addTests, noTests, printTestSummary } from '../../../scripts/test-summary.mjs';
+import { writeBundles } from './bundles.mjs';
 
 const GUEST_TESTS = fileURLToPath(new URL('../guest-tests.mjs', import.meta.url));
 
@@ -35,6 +36,16 @@ const TIMEOUT_SECONDS = 1500;
  */
 export async function runTestPlan(options, boot) {
   await build();
+  const bundles = mkdtempSync(join(tmpdir(), 'rfaas-soft-roce-bundles-'));
+  try {
+    await writeBundles(bundles);
+    return await runBoots({ ...options, bundles }, boot);
+  } finally {
+    rmSync(bundles, { recursive: true, force: true });
+  }
+}
+
+async function runBoots(options, boot) {
   const total = noTests();
   const waiting = [...(options.brief ? BRIEF : BOOTS)];
   let interrupted = 0;
@@ -54,7 +65,7 @@ async function runTests({ name, mode, netem = '', parts }, options, boot, total)
   const title = `Soft-RoCE, ${name}${netem === '' ? '' : `, ${netem}`}`;
   const started = performance.now();
   process.stdout.write(`== ${title}\n`);
-  const command = [process.execPath, GUEST_TESTS, ...parts];
+  const command = [process.execPath, GUEST_TESTS, options.bundles, ...parts];
   const bootOptions = { ...options, mode, netem, label: name, timeoutSeconds: TIMEOUT_SECONDS, command };
   const collect = (ended, shared, machines) => {
     for (const machine of machines)

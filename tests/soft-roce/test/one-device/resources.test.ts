@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Lease } from '@rfaas/client';
 import { openTransport } from '@rfaas/rdmalib';
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -42,19 +43,24 @@ test('fifty allocations leave nothing behind', async () => {
   await openTransport('verbs://').close();
   const before = resources();
   {
-    await using cluster = await LocalCluster.single({ cores: 1 });
+    await using cluster = await LocalCluster.single({ cores: 2 });
     await using client = await cluster.connect();
-    await using lease = await client.lease({ cores: 1 });
-    const cycle = async (): Promise<void> => {
-      await using executor = await lease.allocate({ library: library.path }, { hotTimeout: 0 });
-      expect(executor.invokeSync('echo', Uint8Array.of(7))).toEqual(Uint8Array.of(7));
+    await using firstLease = await client.lease({ cores: 1 });
+    await using secondLease = await client.lease({ cores: 1 });
+    const cycles = async (lease: Lease, count: number): Promise<void> => {
+      for (let round = 0; round < count; round += 1) {
+        await using executor = await lease.allocate({ library: library.path }, { hotTimeout: 0 });
+        expect(await executor.invoke('echo', Uint8Array.of(7))).toEqual(Uint8Array.of(7));
+      }
     };
+    const onBoth = (count: number): Promise<unknown> =>
+      Promise.all([cycles(firstLease, count), cycles(secondLease, count)]);
     const { pid } = cluster.node('node-0');
-    await cycle();
-    const afterOne = resources();
+    await onBoth(1);
+    const afterFirst = resources();
     const [ours, theirs] = [descriptors('self'), descriptors(pid)];
-    for (let round = 1; round < 50; round += 1) await cycle();
-    await expectResources(afterOne);
+    await onBoth(24);
+    await expectResources(afterFirst);
     await until('descriptors are back', () => descriptors('self') <= ours && descriptors(pid) <= theirs);
   }
   await expectResources(before);
