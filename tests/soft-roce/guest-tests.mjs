@@ -26,7 +26,7 @@ const INTEGRATION = [
 ];
 
 /** An emulated processor runs JavaScript some ten times slower, and another machine may be emulated at the same time. */
-const PATIENTLY = ['--runInBand', '--testTimeout=240000'];
+const PATIENTLY = ['--runInBand', '--verbose', '--testTimeout=240000'];
 
 /** Parts for jest: the files of each, whose project has the part's name. */
 const TEST_FILES = {

@@ -27,9 +27,11 @@ export class Machine {
     ];
     let console = '';
     try {
-      // Dies with this process, however that ends.
+      // Dies with this process, however that ends. In a process group of its own: a signal for all of the run's processes
+      // is this process's to act on.
       this.#qemu = spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...this.#words()], {
         stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
       });
       for (const stream of [this.#qemu.stdout, this.#qemu.stderr]) {
         stream.setEncoding('utf8');

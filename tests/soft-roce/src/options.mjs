@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
 
+import { PARTS } from './test-plan.mjs';
+
 /** The networks that the guest can be given; guest/network-MODE.sh sets each up. */
 export const MODES = ['one-device', 'two-devices', 'two-machines'];
 
@@ -9,7 +11,7 @@ that wants RDMA, in each of the modes. Root is needed only where Debian packages
 
 usage: npm run test:soft-roce -- [options] [COMMAND [ARGUMENT...]]
 
-  --brief             without a command: only the contract of a transport (C tests, conformance), in one boot
+  --part NAME         without a command: only ${PARTS.join(', ')}; may be repeated
   --mode MODE         ${MODES.join(' | ')} (default one-device)
   --timeout SECONDS   ends the machine after so long (default 300); exit status 124
   --memory MiB        of each machine (default 2048)
@@ -23,7 +25,7 @@ example: npm run test:soft-roce -- --mode two-devices ibv_devinfo
 `;
 
 const OPTIONS = {
-  brief: { type: 'boolean', default: false },
+  part: { type: 'string', multiple: true, default: [] },
   mode: { type: 'string', default: 'one-device' },
   timeout: { type: 'string', default: '300' },
   memory: { type: 'string', default: '2048' },
@@ -46,7 +48,7 @@ export function parseOptions(words) {
   }
   const options = {
     help: values.help,
-    brief: values.brief,
+    parts: values.part,
     mode: values.mode,
     timeoutSeconds: Number(values.timeout),
     memoryMiB: Number(values.memory),
@@ -69,7 +71,9 @@ function ownWords(words) {
   return Math.min(at, words.length);
 }
 
-function problemOf({ mode, timeoutSeconds, memoryMiB }) {
+function problemOf({ parts, mode, timeoutSeconds, memoryMiB }) {
+  const unknown = parts.find((part) => !PARTS.includes(part));
+  if (unknown !== undefined) return `--part ${unknown}: there are only ${PARTS.join(', ')}`;
   if (!MODES.includes(mode)) return `--mode ${mode}: there are only ${MODES.join(', ')}`;
   if (!(timeoutSeconds > 0)) return '--timeout wants a number of seconds above 0';
   if (!(Number.isInteger(memoryMiB) && memoryMiB >= 512)) return '--memory wants at least 512 MiB';
