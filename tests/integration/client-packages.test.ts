@@ -92,17 +92,21 @@ test('an allocation is given up on a signal, and its cores come back', async () 
   await expectStillUsable();
 });
 
-test('an allocation may be given up at any moment', async () => {
-  await using library = await compileFunctionLibrary({ file: 'test-functions.c' });
-  // What was asked for a moment before has to be ended, too, although nothing is known of it yet.
-  // On emulated processors these moments are further apart.
-  for (let delay = 0; delay < 12 * patience; delay += patience === 1 ? 1 : 24) {
-    const controller = new AbortController();
-    const allocation = lease.allocate({ library: library.path }, { signal: controller.signal });
-    const refused = expect(allocation).rejects.toMatchObject({ code: 'RFAAS_ERR_ABORTED' });
-    await new Promise((resolve) => setTimeout(resolve, delay));
-    controller.abort();
-    await refused;
-    await expectStillUsable();
-  }
-}, 60_000 * patience);
+test(
+  'an allocation may be given up at any moment',
+  async () => {
+    await using library = await compileFunctionLibrary({ file: 'test-functions.c' });
+    // What was asked for a moment before has to be ended, too, although nothing is known of it yet.
+    // On emulated processors these moments are further apart.
+    for (let delay = 0; delay < 12 * patience; delay += patience === 1 ? 1 : 24) {
+      const controller = new AbortController();
+      const allocation = lease.allocate({ library: library.path }, { signal: controller.signal });
+      const refused = expect(allocation).rejects.toMatchObject({ code: 'RFAAS_ERR_ABORTED' });
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      controller.abort();
+      await refused;
+      await expectStillUsable();
+    }
+  },
+  60_000 * patience,
+);
