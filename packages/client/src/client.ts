@@ -130,10 +130,10 @@ export class Client implements AsyncDisposable {
       leaseChanged: (granted) => lease.changed(granted),
       leaseLost: (error) => lease.lost(error),
     };
-    const { lease: granted, session } = await this.#provider.grant(complete, listener);
+    const { lease: granted, reached } = await this.#provider.grant(complete, listener);
     const lease: Lease = new Lease({
       granted,
-      session,
+      reached,
       durationMs: complete.durationMs,
       renew: complete.renew,
       provider: this.#provider,

@@ -4,6 +4,7 @@ import { ExecutorManagerSession, type LeaseGrant, type SessionListener } from '.
 import { Executor } from './executor.ts';
 import type { FunctionPackage } from './functions/function-package.ts';
 import { openLanding, type Landing } from './landing.ts';
+import type { ReachedNode } from './lease-provider.ts';
 import type { NativeLoops } from './native-loops.ts';
 
 /** How long a node may take to confirm a renewal. */
@@ -17,18 +18,20 @@ export class LeaseNode {
   #allocating = 0;
   #grant: LeaseGrant;
   #session: Promise<ExecutorManagerSession> | undefined;
+  #landing: Landing | undefined;
 
   /** `peerTimeoutMs`: a manager or an executor on another host of which nothing is heard for this long is lost. */
   constructor(
     grant: LeaseGrant,
-    session: ExecutorManagerSession | undefined,
+    reached: ReachedNode | undefined,
     listener: SessionListener,
     peerTimeoutMs: number,
   ) {
     this.#grant = grant;
     this.#peerTimeoutMs = peerTimeoutMs;
     this.#listener = listener;
-    if (session !== undefined) this.#adopt(Promise.resolve(session));
+    this.#landing = reached?.landing;
+    if (reached !== undefined) this.#adopt(Promise.resolve(reached.session));
   }
 
   get name(): string {
@@ -82,6 +85,7 @@ export class LeaseNode {
   /** Deallocates its executors and disconnects. Rejects with the first error of an executor. */
   async close(): Promise<void> {
     const results = await Promise.allSettled(this.executors.map((executor) => executor.deallocate()));
+    await this.#takeLanding()?.transport.close();
     try {
       await (await this.#session)?.close();
     } catch {
@@ -132,7 +136,8 @@ export class LeaseNode {
     reading: Promise<FunctionPackage>,
     connecting: Promise<ExecutorManagerSession>,
   ): Promise<[FunctionPackage, ExecutorManagerSession, Landing]> {
-    const opening = openLanding(this.#grant.url);
+    const ready = this.#takeLanding();
+    const opening = ready === undefined ? openLanding(this.#grant.url) : Promise.resolve(ready);
     try {
       return await Promise.all([reading, connecting, opening]);
     } catch (error) {
@@ -142,6 +147,12 @@ export class LeaseNode {
       );
       throw error;
     }
+  }
+
+  #takeLanding(): Landing | undefined {
+    const landing = this.#landing;
+    this.#landing = undefined;
+    return landing;
   }
 
   #connect(options: {

@@ -1,5 +1,6 @@
 import type { LeaseWarningReason, NodeLabels, RfaasError, Usage } from '@rfaas/core';
 import type { ExecutorManagerSession, LeaseGrant, SessionListener } from './executor-manager-session.ts';
+import type { Landing } from './landing.ts';
 
 /** Where a request stands that waits for resources. */
 export interface QueuePosition {
@@ -94,13 +95,20 @@ export interface LeaseListener extends SessionListener {
   leaseLost(error: RfaasError): void;
 }
 
+/** What there is already with the node of a lease. */
+export interface ReachedNode {
+  readonly session: ExecutorManagerSession;
+  /** For the first executor. */
+  readonly landing: Landing;
+}
+
 /** Where leases come from: a resource manager, or a node key in the client's own hands. */
 export interface LeaseProvider {
-  /** A lease, and the session with its node if there is one already. */
+  /** A lease, and what there is already with its node. */
   grant(
     options: CompleteLeaseOptions,
     listener: LeaseListener,
-  ): Promise<{ readonly lease: GrantedLease; readonly session: ExecutorManagerSession | undefined }>;
+  ): Promise<{ readonly lease: GrantedLease; readonly reached: ReachedNode | undefined }>;
   /** The lease in its next generation, which ends so long from now. */
   renew(lease: GrantedLease, durationMs: number): Promise<GrantedLease>;
   /** What the lease has used, or undefined where nobody keeps the bill. */

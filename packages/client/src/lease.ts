@@ -1,6 +1,5 @@
 import { RfaasError, type Usage } from '@rfaas/core';
 import type { AllocateOptions } from './allocate-options.ts';
-import type { ExecutorManagerSession } from './executor-manager-session.ts';
 import { ExecutorGroup } from './executor-group.ts';
 import type { Executor } from './executor.ts';
 import {
@@ -9,7 +8,7 @@ import {
   type FunctionSource,
 } from './functions/function-package.ts';
 import { LeaseNode } from './lease-node.ts';
-import type { GrantedLease, LeaseListener, LeaseProvider } from './lease-provider.ts';
+import type { GrantedLease, LeaseListener, LeaseProvider, ReachedNode } from './lease-provider.ts';
 import { grantedEnd, LeaseRenewal } from './lease-renewal.ts';
 import type { NativeLoops } from './native-loops.ts';
 
@@ -19,8 +18,8 @@ const RELEASE_PATIENCE_MS = 10_000;
 /** What a lease is made of. */
 export interface LeaseParts {
   readonly granted: GrantedLease;
-  /** The connection to its node, if there is one already. */
-  readonly session: ExecutorManagerSession | undefined;
+  /** What there is already with its node. */
+  readonly reached: ReachedNode | undefined;
   readonly provider: LeaseProvider;
   readonly listener: LeaseListener;
   /** A manager or an executor on another host of which nothing is heard for this long is lost. */
@@ -63,12 +62,12 @@ export class Lease implements AsyncDisposable {
 
   /** For `client.lease`. */
   constructor(parts: LeaseParts) {
-    const { granted, session, listener, peerTimeoutMs } = parts;
+    const { granted, reached, listener, peerTimeoutMs } = parts;
     this.#parts = parts;
     this.#granted = granted;
     this.#end = grantedEnd(granted.expiry, parts.durationMs);
     this.id = granted.leaseId;
-    this.#nodes = granted.shares.map((share) => new LeaseNode(share, session, listener, peerTimeoutMs));
+    this.#nodes = granted.shares.map((share) => new LeaseNode(share, reached, listener, peerTimeoutMs));
     this.nodes = this.#nodes.map(({ name }) => name);
     this.cores = this.#nodes.reduce((sum, { cores }) => sum + cores, 0);
     this.memoryMiB = this.#nodes.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);

@@ -10,7 +10,7 @@ import {
 import { setTimeout as delay } from 'node:timers/promises';
 import { formatTransportUrl, parseTransportUrl, withOwnOptions } from '@rfaas/rdmalib';
 import type { ControlConnection } from './control-connection.ts';
-import type { ExecutorManagerSession, LeaseGrant } from './executor-manager-session.ts';
+import type { LeaseGrant } from './executor-manager-session.ts';
 import type { CompleteLeaseOptions, GrantedLease, LeaseListener, LeaseProvider } from './lease-provider.ts';
 import { ManagerLink, type ManagerLinkOptions } from './manager-link.ts';
 
@@ -45,7 +45,7 @@ export class ResourceManagerProvider implements LeaseProvider {
   async grant(
     options: CompleteLeaseOptions,
     listener: LeaseListener,
-  ): Promise<{ readonly lease: GrantedLease; readonly session: ExecutorManagerSession | undefined }> {
+  ): Promise<{ readonly lease: GrantedLease; readonly reached: undefined }> {
     const { nodes, cores, memoryMiB, gpus, atLeast, durationMs, queueMs, node, labels, within } = options;
     const leaseId = generateId();
     const extent = { nodes, cores, memoryMiB, gpus, atLeast };
@@ -66,7 +66,7 @@ export class ResourceManagerProvider implements LeaseProvider {
         onQueued: ({ position, waiting }) => options.onPosition?.({ position, waiting }),
       });
       this.#held.set(leaseId, listener);
-      return { lease, session: undefined };
+      return { lease, reached: undefined };
     } catch (error) {
       if (isGivenUp(error)) {
         // Perhaps it was granted just now, or is still in the queue.

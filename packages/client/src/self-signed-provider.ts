@@ -1,6 +1,13 @@
 import { deriveLeaseKey, generateId, RfaasError, signLease } from '@rfaas/core';
 import { ExecutorManagerSession, type LeaseGrant } from './executor-manager-session.ts';
-import type { CompleteLeaseOptions, GrantedLease, LeaseListener, LeaseProvider } from './lease-provider.ts';
+import { openLanding } from './landing.ts';
+import type {
+  CompleteLeaseOptions,
+  GrantedLease,
+  LeaseListener,
+  LeaseProvider,
+  ReachedNode,
+} from './lease-provider.ts';
 
 /** How much earlier than now a lease that we sign begins, for clocks that differ. */
 const CLOCK_SKEW_MS = 5_000;
@@ -26,7 +33,7 @@ export class SelfSignedProvider implements LeaseProvider {
   async grant(
     options: CompleteLeaseOptions,
     listener: LeaseListener,
-  ): Promise<{ readonly lease: GrantedLease; readonly session: ExecutorManagerSession }> {
+  ): Promise<{ readonly lease: GrantedLease; readonly reached: ReachedNode }> {
     const { managerUrl: url, nodeKey, tenant, peerTimeoutMs } = this.#options;
     const { cores, memoryMiB, gpus, timeoutMs, signal } = options;
     if (options.nodes > 1) {
@@ -35,13 +42,16 @@ export class SelfSignedProvider implements LeaseProvider {
     const leaseId = generateId();
     const generation = 1;
     const leaseKey = deriveLeaseKey(nodeKey, leaseId, generation);
-    const session = await ExecutorManagerSession.connect(
+    const connecting = ExecutorManagerSession.connect(
       { url, leaseId, generation, leaseKey, tenant },
       listener,
       { timeoutMs, signal, peerTimeoutMs },
     );
+    const reached = await reach(url, connecting);
+    const { session, landing } = reached;
     const { peerName: node, incarnation } = session.connection.peer;
     if (options.node !== '' && options.node !== node) {
+      await landing.transport.close();
       await session.close();
       throw new RfaasError(
         'RFAAS_ERR_NODE_UNKNOWN',
@@ -49,7 +59,7 @@ export class SelfSignedProvider implements LeaseProvider {
       );
     }
     const share = { leaseId, node, incarnation, cores, memoryMiB, gpus, tenant, url };
-    return { lease: this.#sign(share, generation, options.durationMs), session };
+    return { lease: this.#sign(share, generation, options.durationMs), reached };
   }
 
   renew({ generation, shares }: GrantedLease, durationMs: number): Promise<GrantedLease> {
@@ -90,3 +100,19 @@ export class SelfSignedProvider implements LeaseProvider {
 }
 
 type UnsignedShare = Omit<LeaseGrant, 'generation' | 'expiry' | 'token' | 'leaseKey'>;
+
+/** Opens where the first executor will connect to while the manager answers. */
+async function reach(url: string, connecting: Promise<ExecutorManagerSession>): Promise<ReachedNode> {
+  const opening = openLanding(url);
+  try {
+    const [session, landing] = await Promise.all([connecting, opening]);
+    return { session, landing };
+  } catch (error) {
+    const close = (opened: { close(): Promise<void> }): Promise<void> => opened.close();
+    await Promise.allSettled([
+      connecting.then(close),
+      opening.then(async ({ transport }) => close(transport)),
+    ]);
+    throw error;
+  }
+}
