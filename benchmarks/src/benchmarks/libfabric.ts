@@ -35,6 +35,8 @@ const STREAM_WARM_UP = 64;
 /** Inputs of a stream whose time is taken together, as in the program in C. */
 const GROUP = 16;
 const DEPTH = 8;
+/** Both sides of libfabric alone spin, too. */
+const SPIN_MICROSECONDS = 10_000;
 
 interface Found {
   readonly measurements: readonly Measurement[];
@@ -86,16 +88,10 @@ async function measureFabric(fabric: Fabric, setting: BenchmarkSetting): Promise
   }
   if (fabric.streams) {
     const floor: Floor = { mode: 'stream', bytes: STREAM_BYTES, count: Math.min(STREAM_COUNT, count) };
-    pairs.push(
-      {
-        ...{ what: `1 MiB inputs by promise, ${DEPTH} under way`, floor, hotTimeout: -1 },
-        take: (executor) => streamInputs(executor, `${name}, 1 MiB inputs by promise`, floor.count),
-      },
-      {
-        ...{ what: `1 MiB inputs by invokeAllSync, ${DEPTH} under way`, floor, hotTimeout: -1 },
-        take: (executor) => streamGroups(executor, `${name}, 1 MiB inputs by invokeAllSync`, floor.count),
-      },
-    );
+    pairs.push({
+      ...{ what: `1 MiB inputs, ${DEPTH} under way`, floor, hotTimeout: -1 },
+      take: (executor) => streamInputs(executor, `${name}, 1 MiB inputs by promise`, floor.count),
+    });
   }
   const wanted = pairs.filter(({ what }) => wants(`${name}, ${what}`));
   if (wanted.length === 0) return { measurements: [], facts: {} };
@@ -116,8 +112,9 @@ async function measureFabric(fabric: Fabric, setting: BenchmarkSetting): Promise
       return { ...measured, name: `${name}, libfabric alone in C, ${mode}, ${floor.bytes} B` };
     };
     const invocations = async (): Promise<Measurement> => {
+      const options = { hotTimeout: pair.hotTimeout, spinMicroseconds: SPIN_MICROSECONDS };
       const memory = { slots: DEPTH, inputBytes: STREAM_BYTES };
-      await using executor = await lease.allocate({ library }, { hotTimeout: pair.hotTimeout, ...memory });
+      await using executor = await lease.allocate({ library }, { ...options, ...memory });
       pinThread([processors[0]]);
       try {
         return await pair.take(executor);
@@ -226,21 +223,6 @@ async function streamInputs(executor: Executor, name: string, count: number): Pr
   await Promise.all(inputs.map(run));
   for (const input of inputs) input.free();
   return measurement(name, groups.samples);
-}
-
-/** The same, by a caller who waits for all of a group at once; as many are under way as there are slots. */
-function streamGroups(executor: Executor, name: string, count: number): Measurement {
-  const firstWord = executor.function('first_word');
-  const inputs = Array.from({ length: GROUP }, () => executor.allocateInput(STREAM_BYTES));
-  const outputs = inputs.map(() => executor.allocateOutput(8));
-  for (let i = 0; i < STREAM_WARM_UP; i += GROUP) firstWord.invokeAllSync(inputs, outputs);
-  const options = { count: Math.max(1, Math.floor(count / GROUP)), warmUp: 0 };
-  const samples = sample(() => void firstWord.invokeAllSync(inputs, outputs), options);
-  for (const buffer of [...inputs, ...outputs]) buffer.free();
-  return measurement(
-    name,
-    samples.map((each) => each / GROUP),
-  );
 }
 
 /** When groups of a stream were done. */

@@ -16,6 +16,11 @@ static inline int64_t took(struct shim_endpoint *endpoint, struct fabric_op *op,
   return answer;
 }
 
+/* Providers look at the first descriptor if there is a list of them, also for no bytes. */
+static void **descs_of(const struct fabric_prepared *prepared) {
+  return prepared->count > 0 ? (void **)(uintptr_t)prepared->descs : NULL;
+}
+
 static int64_t send_message(struct shim_endpoint *endpoint, struct fabric_op *op, struct iovec *stretches, void **descs,
                             uint32_t count) {
   struct fid_ep *ep = endpoint->port->ep;
@@ -44,7 +49,7 @@ static int64_t send_with_header(struct shim_endpoint *endpoint, struct fabric_op
 static int64_t send_plain(struct shim_endpoint *endpoint, struct fabric_op *op,
                           const struct fabric_prepared *prepared) {
   struct fi_msg message = {.msg_iov = prepared->stretches,
-                           .desc = (void **)(uintptr_t)prepared->descs,
+                           .desc = descs_of(prepared),
                            .iov_count = prepared->count,
                            .addr = endpoint->address,
                            .context = op,
@@ -56,9 +61,10 @@ static int64_t send_plain(struct shim_endpoint *endpoint, struct fabric_op *op,
 /* A write whose bytes are the peer's once it completes. */
 static int64_t write_only(struct shim_endpoint *endpoint, struct fabric_op *op, const struct fabric_prepared *prepared,
                           uint64_t flags, uint64_t data) {
-  struct fi_rma_iov remote = {prepared->remote_address, prepared->bytes > 0 ? prepared->bytes : 1u, prepared->rkey};
+  uint64_t bytes = prepared->bytes > 0 || prepared->count == 0 ? prepared->bytes : 1u; /* a stand-in has one */
+  struct fi_rma_iov remote = {prepared->remote_address, bytes, prepared->rkey};
   struct fi_msg_rma message = {.msg_iov = prepared->stretches,
-                               .desc = (void **)(uintptr_t)prepared->descs,
+                               .desc = descs_of(prepared),
                                .iov_count = prepared->count,
                                .addr = endpoint->address,
                                .rma_iov = &remote,
@@ -70,7 +76,7 @@ static int64_t write_only(struct shim_endpoint *endpoint, struct fabric_op *op, 
 
 static int64_t write_with_data(struct shim_endpoint *endpoint, struct fabric_op *op,
                                const struct fabric_prepared *prepared, uint64_t data) {
-  if (__builtin_expect(prepared->count > 1, 0))
+  if (__builtin_expect(prepared->count != 1, 0))
     return write_only(endpoint, op, prepared, FI_REMOTE_CQ_DATA, data);
   return fi_writedata(endpoint->port->ep, prepared->stretches[0].iov_base, prepared->stretches[0].iov_len,
                       prepared->descs[0], data, endpoint->address, prepared->remote_address, prepared->rkey, op);
@@ -157,8 +163,8 @@ static int64_t compare_swap(struct shim_endpoint *endpoint, struct fabric_op *op
 static int64_t read_memory(struct shim_endpoint *endpoint, struct fabric_op *op,
                            const struct fabric_prepared *prepared) {
   struct iovec *stretches = (struct iovec *)(uintptr_t)prepared->stretches;
-  return fi_readv(endpoint->port->ep, stretches, (void **)(uintptr_t)prepared->descs, prepared->count,
-                  endpoint->address, prepared->remote_address, prepared->rkey, op);
+  return fi_readv(endpoint->port->ep, stretches, descs_of(prepared), prepared->count, endpoint->address,
+                  prepared->remote_address, prepared->rkey, op);
 }
 
 int64_t fabric_issue(struct shim_endpoint *endpoint, struct fabric_op *op, const struct fabric_prepared *prepared) {

@@ -105,7 +105,7 @@ struct shim_domain {
   struct shim_list peers;    /* FI_EP_RDM: of struct fabric_peer */
   bool is_rdm;
   bool has_atomics;
-  bool reports_length;    /* 4-byte CQ data: the provider says how long a write was */
+  bool reports_length;    /* FI_EP_MSG with 4-byte CQ data: the provider says how long a write was */
   bool consumes_receives; /* FI_RX_CQ_DATA: a write with data takes a posted receive */
   bool by_message;        /* FI_EP_RDM without 8-byte data of writes: every immediate travels as a message */
   bool local_mr;
@@ -289,6 +289,7 @@ struct shim_endpoint {
   uint32_t receive_depth;
   uint32_t empty_receives;
   uint32_t buffer_receives;
+  bool receives_wait;        /* the provider had no room for some */
   struct shim_list receives; /* of fabric_receive */
   struct shim_list early;    /* of fabric_early */
   uint32_t early_count;

@@ -2,6 +2,8 @@
 /* Ports: a libfabric endpoint and its completion queue. */
 #include "internal.h"
 
+#include <string.h>
+
 #define FEWEST_COMPLETIONS 64u
 
 static int open_queue(struct fabric_port *port, uint32_t completions) {
@@ -24,6 +26,10 @@ int fabric_port_open(struct fabric_port *port, struct shim_domain *domain, struc
     answer = domain->is_rdm ? fi_ep_bind(port->ep, &domain->av->fid, 0) : fi_ep_bind(port->ep, &domain->eq->fid, 0);
   if (answer == 0)
     answer = fi_enable(port->ep);
+  if (answer == -FI_EINVAL && strstr(domain->options.provider, "ofi_rxm") != NULL)
+    return fabric_fail(domain, "fi_enable", answer,
+                       "cannot enable an endpoint (a device with small completion queues wants FI_UNIVERSE_SIZE=64 or "
+                       "less in the environment)");
   if (answer != 0)
     return fabric_fail(domain, "fi_enable", answer, "cannot enable an endpoint");
   shim_list_append(&domain->ports, &port->link);

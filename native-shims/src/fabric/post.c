@@ -138,7 +138,8 @@ static void move_payload(struct fabric_op *op, struct fabric_prepared *prepared)
   prepared->count = 1;
 }
 
-/* A write of no bytes is one of a byte to the peer's landing: providers lose those that have none. */
+/* A write of no bytes is one of a byte to the peer's landing: providers lose those that have none. Those that report
+ * the length of a write do not. */
 static void stand_in(struct fabric_op *op, struct fabric_prepared *prepared) {
   prepared->stretches[0] = (struct iovec){op->payload, 1};
   prepared->descs[0] = op->desc;
@@ -149,7 +150,8 @@ static void stand_in(struct fabric_op *op, struct fabric_prepared *prepared) {
 static inline bool may_be_forgotten(const struct shim_endpoint *endpoint, const struct fabric_prepared *prepared) {
   return prepared->opcode == SHIM_WRITE && (prepared->flags & (SHIM_SIGNALED | SHIM_IMMEDIATE)) == SHIM_IMMEDIATE &&
          prepared->bytes <= endpoint->domain->max_inject && endpoint->domain->max_inject > 0 &&
-         ((prepared->flags & SHIM_INLINE) != 0 || prepared->bytes == 0) && endpoint->ready &&
+         ((prepared->flags & SHIM_INLINE) != 0 || prepared->bytes == 0) &&
+         (prepared->bytes > 0 || !endpoint->domain->reports_length) && endpoint->ready &&
          shim_list_is_empty(&endpoint->kept) && fabric_fits_data(endpoint->domain, prepared);
 }
 
@@ -175,7 +177,7 @@ static int post(struct shim_endpoint *endpoint, struct fabric_prepared *prepared
   if ((prepared->flags & SHIM_INLINE) != 0 && prepared->opcode <= SHIM_WRITE && prepared->bytes <= FABRIC_MOST_INLINE &&
       prepared->bytes > 0)
     move_payload(op, prepared);
-  if (__builtin_expect(prepared->bytes == 0 && prepared->opcode == SHIM_WRITE, 0))
+  if (__builtin_expect(prepared->bytes == 0 && prepared->opcode == SHIM_WRITE && !domain->reports_length, 0))
     stand_in(op, prepared);
   int64_t answer = -FI_EAGAIN;
   if (__builtin_expect(endpoint->ready && shim_list_is_empty(&endpoint->kept), 1)) {

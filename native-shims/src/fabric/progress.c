@@ -11,7 +11,20 @@
 #define BATCH 16u
 #define READY_BATCH 64
 
-static uint32_t status_of(int error) {
+/* The provider verbs says EIO, and in its own number what the device has said: enum ibv_wc_status. */
+static uint32_t status_of_verbs(int device_status) {
+  static const uint8_t statuses[] = {
+      [1] = SHIM_LOCAL_LENGTH_ERROR,      [4] = SHIM_LOCAL_PROTECTION_ERROR, [5] = SHIM_FLUSHED,
+      [8] = SHIM_LOCAL_PROTECTION_ERROR,  [9] = SHIM_REMOTE_OPERATION_ERROR, [10] = SHIM_REMOTE_ACCESS_ERROR,
+      [11] = SHIM_REMOTE_OPERATION_ERROR, [12] = SHIM_RETRY_EXCEEDED,        [13] = SHIM_RECEIVER_NOT_READY,
+  };
+  bool known = device_status > 0 && (size_t)device_status < sizeof statuses && statuses[device_status] != 0;
+  return known ? statuses[device_status] : SHIM_OTHER_ERROR;
+}
+
+static uint32_t status_of(const struct shim_domain *domain, int error, int provider_error) {
+  if (error == EIO && strcmp(domain->info->fabric_attr->prov_name, "verbs") == 0)
+    return status_of_verbs(provider_error);
   switch (error) {
   case FI_ETRUNC:
   case EMSGSIZE:
@@ -98,6 +111,9 @@ static void received(struct shim_endpoint *endpoint, struct fabric_op *op, const
     fabric_receive_free(endpoint, receive);
   }
   (void)fabric_queue_add(endpoint->receive_queue, endpoint, &completion);
+  /* One that the provider refuses for good is missed by the peer, whose connection ends then. */
+  if (__builtin_expect(endpoint->receives_wait, 0) && endpoint->port->ep != NULL)
+    (void)fabric_receives_post(endpoint);
 }
 
 static void completed(struct fabric_port *port, const struct fi_cq_data_entry *entry) {
@@ -139,7 +155,7 @@ static void failed(struct fabric_port *port) {
   if (fi_cq_readerr(port->cq, &entry, 0) != 1)
     return;
   struct fabric_op *op = entry.op_context;
-  uint32_t status = status_of(entry.err);
+  uint32_t status = status_of(domain, entry.err, entry.prov_errno);
   if (op != NULL && op->kind == FABRIC_BOUNCE) {
     if (entry.err != FI_ECANCELED)
       (void)fabric_bounce_post(domain, op);

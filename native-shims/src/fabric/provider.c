@@ -9,7 +9,8 @@
 #define MODES (FI_CONTEXT | FI_CONTEXT2 | FI_RX_CQ_DATA)
 #define MR_MODES (FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY)
 #define MOST_SEND_BYTES (64u * 1024u) /* FI_EP_RDM: what a bounce buffer takes */
-#define RXM_RECEIVES "1024"
+#define RXM_RECEIVES "128"
+#define ATOMICS_OF_VERBS FI_VERSION(2, 2)
 
 bool fabric_provider_speaks_ip(const struct fi_info *info) {
   return info->addr_format == FI_SOCKADDR || info->addr_format == FI_SOCKADDR_IN ||
@@ -44,11 +45,16 @@ static int ask(const struct fabric_options *options, bool rdm, uint64_t more, co
   return answer;
 }
 
+/* The verbs provider took the operands' addresses for the operands before that. */
+static bool has_sound_atomics(const struct fabric_options *options) {
+  return strncmp(options->provider, "verbs", 5) != 0 || FI_VERSION_GE(fi_version(), ATOMICS_OF_VERBS);
+}
+
 /* Atomics where they are granted: using them where they were not asked for would be the end of the process. */
 static int ask_for_most(struct shim_domain *domain, bool rdm, const char *node) {
   const struct fabric_options *options = &domain->options;
-  domain->has_atomics = true;
-  int answer = ask(options, rdm, FI_ATOMIC, node, &domain->info);
+  domain->has_atomics = has_sound_atomics(options);
+  int answer = domain->has_atomics ? ask(options, rdm, FI_ATOMIC, node, &domain->info) : -FI_ENODATA;
   if (answer != 0) {
     domain->has_atomics = false;
     answer = ask(options, rdm, 0, node, &domain->info);
@@ -114,7 +120,7 @@ static int learn(struct shim_domain *domain) {
   domain->local_mr = (info->domain_attr->mr_mode & FI_MR_LOCAL) != 0;
   domain->needs_endpoint_mr = (info->domain_attr->mr_mode & FI_MR_ENDPOINT) != 0;
   domain->consumes_receives = (info->mode & FI_RX_CQ_DATA) != 0;
-  domain->reports_length = info->domain_attr->cq_data_size < 8u;
+  domain->reports_length = !domain->is_rdm && info->domain_attr->cq_data_size < 8u;
   domain->by_message = domain->is_rdm && info->domain_attr->cq_data_size < 8u;
   domain->max_segments = smaller(info->tx_attr->iov_limit, SHIM_MAX_SEGMENTS);
   domain->max_send = smaller(info->ep_attr->max_msg_size, INT32_MAX);
@@ -132,9 +138,9 @@ static int learn(struct shim_domain *domain) {
   return with_auth_key(domain);
 }
 
-/* ofi_rxm fills 4096 receives of 16 KiB before the first message comes, in every domain: 68 MiB, where writes need
- * none of them. It takes memory for 1024 at a time. Libfabric reads its settings at the first call, which comes after
- * this. What the environment says already counts. */
+/* On tcp ofi_rxm fills 4096 receives of 16 KiB before the first message comes, in every domain: 68 MiB, where writes
+ * need none of them. With 128, its default elsewhere, it takes memory for 1024. Libfabric reads its settings at the
+ * first call, which comes after this. What the environment says already counts. */
 static __attribute__((constructor)) void save_memory(void) {
   (void)setenv("FI_OFI_RXM_MSG_RX_SIZE", RXM_RECEIVES, 0);
 }

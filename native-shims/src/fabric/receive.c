@@ -62,12 +62,15 @@ void fabric_receives_forget(struct shim_endpoint *endpoint, const struct shim_re
 }
 
 int fabric_receives_post(struct shim_endpoint *endpoint) {
+  endpoint->receives_wait = false;
   for (struct shim_list *node = endpoint->receives.next; node != &endpoint->receives; node = node->next) {
     struct fabric_receive *receive = SHIM_CONTAINER(node, struct fabric_receive, link);
     int error = receive->op == NULL ? hand_over(endpoint, receive) : 0;
     /* The provider's queue is full: the rest follows when it has room. */
-    if (error == -FI_EAGAIN)
+    if (error == -FI_EAGAIN) {
+      endpoint->receives_wait = true;
       return 0;
+    }
     if (error != 0)
       return error;
   }
