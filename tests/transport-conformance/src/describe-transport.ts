@@ -69,6 +69,7 @@ export function describeTransport(name: string, fixture: TransportFixture): void
   jest.setTimeout(30_000 * patience);
   describe(name, () => {
     describe('in one process', () => declareAreas(conversations, name, fixture));
+    if (fixture.isBrief === true) return;
     describe('in two processes', () => {
       const peer = new LastingPeer(fixture);
       afterAll(async () => peer.end());

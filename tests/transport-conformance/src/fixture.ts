@@ -9,4 +9,6 @@ export interface TransportFixture {
   address(): NetworkAddress;
   /** Why the transport cannot be tested here, or null. */
   unavailable(): string | null;
+  /** Only conversations within one process: where everything would take too long to be run each time. Default false. */
+  readonly isBrief?: boolean;
 }
