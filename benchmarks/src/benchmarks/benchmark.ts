@@ -70,7 +70,7 @@ export async function references(setting: BenchmarkSetting): Promise<Measurement
   const inC = { processors, bytes: sizes[0] ?? 64, count: Math.min(count, REFERENCE_SAMPLES) };
   return [
     await measureCacheLine(processors, inC.count),
-    await measureAtFloor(processors, () => measureTransport(nativeTransport(transport), inC)),
+    await measureAtFloor(setting, () => measureTransport(nativeTransport(transport), inC)),
   ];
 }
 
@@ -79,6 +79,7 @@ const REFERENCE_SAMPLES = 50_000;
 
 /** Round trips of a bounce around a measurement: some 10 ms. */
 const FLOOR_SAMPLES = 60_000;
+const QUICK_FLOOR_SAMPLES = 1000;
 /** A floor that moved by more than this belongs to two states of the machine. */
 const STEADY = 1.2;
 const ATTEMPTS = 3;
@@ -92,20 +93,21 @@ export interface Beside {
 /**
  * Measures with the bare cache line bounced right before and after: a virtual machine's processors move on their host
  * from one second to the next, and with them the floor by a factor of five. Measures again when it moved meanwhile. `beside`:
- * the raw round trip of the transport in C is taken likewise.
+ * the raw round trip of the transport in C is taken likewise. A quick run, which measures nothing, takes what it gets.
  */
 export async function measureAtFloor(
-  processors: readonly [number, number],
+  { processors, quick }: Pick<BenchmarkSetting, 'processors' | 'quick'>,
   take: () => Measurement | Promise<Measurement>,
   beside?: Beside,
 ): Promise<Measurement> {
+  const bounces = quick ? QUICK_FLOOR_SAMPLES : FLOOR_SAMPLES;
   for (let attempt = 1; ; attempt++) {
-    const before = net(await measureCacheLine(processors, FLOOR_SAMPLES));
+    const before = net(await measureCacheLine(processors, bounces));
     const raw = beside === undefined ? undefined : await rawTransport(processors, beside);
     const measured = await take();
-    const after = net(await measureCacheLine(processors, FLOOR_SAMPLES));
+    const after = net(await measureCacheLine(processors, bounces));
     const isSteady = Math.max(before, after) <= STEADY * Math.min(before, after);
-    if (isSteady || attempt === ATTEMPTS) {
+    if (isSteady || quick || attempt === ATTEMPTS) {
       return {
         ...measured,
         cacheLine: (before + after) / 2,

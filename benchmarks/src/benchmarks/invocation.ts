@@ -91,35 +91,29 @@ function waysOf(transport: string): { url: string; places: Place[] }[] {
 }
 
 /** What invocations are compared with. */
-async function inC({
-  processors,
-  count,
-  sizes,
-  transport,
-  progress,
-  wants,
-}: BenchmarkSetting): Promise<Measurement[]> {
+async function inC(setting: BenchmarkSetting): Promise<Measurement[]> {
+  const { processors, count, sizes, transport, progress, wants } = setting;
   progress.show('in C');
   const native = nativeTransport(transport);
   const small = { processors, bytes: sizes.includes(SMALL) ? SMALL : (sizes[0] ?? SMALL), count };
   const isSlow = parseTransportUrl(transport).kind !== 'shm';
   const measurements: Measurement[] = [
     await measureCacheLine(processors, count),
-    await measureAtFloor(processors, () =>
+    await measureAtFloor(setting, () =>
       measureTransport(native, { ...small, count: isSlow ? Math.min(count, 20_000) : count }),
     ),
   ];
   if (!isSlow) {
-    measurements.push(await measureAtFloor(processors, () => measureLoops(native, small, 'mapped')));
+    measurements.push(await measureAtFloor(setting, () => measureLoops(native, small, 'mapped')));
   }
   if (wants('futex')) {
     const samples = Math.min(2000, Math.ceil(count / 100));
-    measurements.push(await measureAtFloor(processors, () => measureWakeUp(processors, PAUSE_MS, samples)));
+    measurements.push(await measureAtFloor(setting, () => measureWakeUp(processors, PAUSE_MS, samples)));
   }
   for (const bytes of sizes.filter((each) => each >= LARGE)) {
     const samples = samplesFor(bytes, count);
     if (wants('memcpy')) {
-      measurements.push(await measureAtFloor(processors, () => measureCopy(processors[1], bytes, samples)));
+      measurements.push(await measureAtFloor(setting, () => measureCopy(processors[1], bytes, samples)));
     }
   }
   return measurements;
@@ -177,7 +171,6 @@ async function measureCell(
   url: string,
   setting: BenchmarkSetting,
 ): Promise<Measurement> {
-  const { processors } = setting;
   const { bytes, call, place } = cell;
   const echo = executor.function('echo');
   using input = place === 'copied' ? undefined : executor.allocateInput(bytes);
@@ -197,7 +190,7 @@ async function measureCell(
   const more = { bytes, series: seriesOf(cell) };
   const beside = { transport: nativeTransport(url), bytes };
   return await measureAtFloor(
-    processors,
+    setting,
     async () => {
       const samples = await (call === 'invokeSync'
         ? takeSync(invokeSync, cell, setting)

@@ -105,14 +105,15 @@ function ways(): Way[] {
 
 async function measureFabric(
   { name, provider, endpoint }: { name: string; provider: string; endpoint: string },
-  { processors, sizes, count, progress }: BenchmarkSetting,
+  setting: BenchmarkSetting,
 ): Promise<Measurement[]> {
+  const { processors, sizes, count, progress } = setting;
   const measured: Measurement[] = [];
   for (const bytes of sizes) {
     progress.show(`${name}, ${bytes} B`);
     const rounds = samplesFor(bytes, Math.min(count, PEER_SAMPLES));
     const parameters = [provider, endpoint, ...processors, bytes, rounds, 'spin'];
-    const taken = await measureAtFloor(processors, () => runNativeProgram('libfabric_latency', parameters));
+    const taken = await measureAtFloor(setting, () => runNativeProgram('libfabric_latency', parameters));
     measured.push({ ...taken, name: `${name}, ${bytes} B`, series: name, bytes });
   }
   return measured;
@@ -146,7 +147,7 @@ async function measureOwn(setting: BenchmarkSetting): Promise<Measurement[]> {
         sample(() => void echo.invokeSync(input, output), times),
         { series: 'rFaaS hot native', bytes },
       );
-    measured.push(await measureAtFloor(processors, hot, beside));
+    measured.push(await measureAtFloor(setting, hot, beside));
     const plain = new Uint8Array(bytes);
     const fewer = { ...times, count: Math.ceil(samples / 10) };
     const promised = async (): Promise<Measurement> =>
@@ -154,7 +155,7 @@ async function measureOwn(setting: BenchmarkSetting): Promise<Measurement[]> {
         series: 'rFaaS by promise',
         bytes,
       });
-    measured.push(await measureAtFloor(processors, promised, beside));
+    measured.push(await measureAtFloor(setting, promised, beside));
   }
   return measured;
 }
@@ -178,7 +179,7 @@ async function measurePeer(peer: Peer, setting: BenchmarkSetting): Promise<Measu
     const times = { count: samples, warmUp, onProgress: progress.counting(name, samples) };
     const take = async (): Promise<Measurement> =>
       measurement(name, await sampleAsync(body, times), { series: peer.name, bytes });
-    measured.push(await measureAtFloor(processors, take));
+    measured.push(await measureAtFloor(setting, take));
   }
   return measured;
 }

@@ -83,10 +83,11 @@ interface Row {
   readonly bytes: number;
 }
 
-async function atDepth(row: Row, { processors, count, progress }: BenchmarkSetting): Promise<Measurement> {
+async function atDepth(row: Row, setting: BenchmarkSetting): Promise<Measurement> {
+  const { count, progress } = setting;
   const { name, call, bytes } = row;
   progress.show(name);
-  return measureAtFloor(processors, async () => {
+  return measureAtFloor(setting, async () => {
     if (call === 'invokeAllSync') return inGroups(row, Math.min(count, MOST_IN_GROUPS));
     const total = Math.min(count, MOST);
     await byPromise(row, new Float64Array(Math.min(count, WARM_UP)));

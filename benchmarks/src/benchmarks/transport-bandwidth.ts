@@ -33,7 +33,7 @@ export const transportBandwidth: Benchmark = {
       const copies = { bytes, count: samplesFor(bytes, count) };
       if (bytes >= LEAST_COPY && wants('memcpy')) {
         measurements.push(
-          withBytes(await measureAtFloor(processors, () => measureCopy(processors[0], bytes, copies.count))),
+          withBytes(await measureAtFloor(setting, () => measureCopy(processors[0], bytes, copies.count))),
         );
       }
       if (wants('stream, C')) measurements.push(await streamInC(`stream, C, ${size}`, setting, bytes));
@@ -64,14 +64,11 @@ function burstsOf(bytes: number, count: number): number {
   return Math.max(20, Math.min(2000, Math.floor(samplesFor(bytes, count) / burstOf(bytes))));
 }
 
-async function streamInC(
-  name: string,
-  { processors, transport, count }: BenchmarkSetting,
-  bytes: number,
-): Promise<Measurement> {
+async function streamInC(name: string, setting: BenchmarkSetting, bytes: number): Promise<Measurement> {
+  const { processors, transport, count } = setting;
   const { library, environment } = nativeTransport(transport);
   const numbers = [...processors, bytes, burstOf(bytes), burstsOf(bytes, count), DEPTH];
-  return measureAtFloor(processors, async () => ({
+  return measureAtFloor(setting, async () => ({
     ...withBytes({
       ...(await runNativeProgram('transport_bandwidth', [library, ...numbers], environment)),
       bytes,
@@ -83,9 +80,10 @@ async function streamInC(
 
 async function streamFromTypeScript(
   name: string,
-  { processors, transport, count, progress }: BenchmarkSetting,
+  setting: BenchmarkSetting,
   bytes: number,
 ): Promise<Measurement> {
+  const { processors, transport, count, progress } = setting;
   await using peer = await TransportPeer.start(transport, {
     bytes,
     answerBytes: 8,
@@ -101,7 +99,7 @@ async function streamFromTypeScript(
       if (!side.stream(burst, DEPTH)) throw new Error('the peer of the stream ended');
       return (monotonicNanoseconds() - begin) / burst;
     };
-    return await measureAtFloor(processors, () => {
+    return await measureAtFloor(setting, () => {
       for (let i = 0; i < WARM_UP; i++) run();
       const samples = new Float64Array(bursts);
       for (let i = 0; i < bursts; i++) {

@@ -24,7 +24,7 @@ export const transportLatency: Benchmark = {
       progress.show(`transport in C, ${bytes} B`);
       const inC = { processors, bytes, count: samplesFor(bytes, count) };
       measurements.push(
-        await measureAtFloor(processors, () => measureTransport(nativeTransport(transport), inC)),
+        await measureAtFloor(setting, () => measureTransport(nativeTransport(transport), inC)),
       );
       measurements.push(await measureFromTypeScript(transport, setting, bytes));
     }
@@ -41,9 +41,10 @@ export const transportLatency: Benchmark = {
 /** The round trip through rdmalib on any transport; `listenUrl` is where the peer listens. */
 export async function measureFromTypeScript(
   listenUrl: string,
-  { processors, count, progress }: BenchmarkSetting,
+  setting: BenchmarkSetting,
   bytes: number,
 ): Promise<Measurement> {
+  const { processors, count, progress } = setting;
   const name = `transport, TypeScript, ${formatQuantity(bytes, 'bytes')}`;
   await using peer = await TransportPeer.start(listenUrl, {
     ...{ bytes, answerBytes: bytes },
@@ -64,7 +65,7 @@ export async function measureFromTypeScript(
       onProgress: progress.counting(name, samples),
     };
     const more = { bytes, series: 'transport, TypeScript' };
-    return await measureAtFloor(processors, () => measurement(name, sample(roundTrip, options), more));
+    return await measureAtFloor(setting, () => measurement(name, sample(roundTrip, options), more));
   } finally {
     pinThread(processors);
   }
