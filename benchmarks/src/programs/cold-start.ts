@@ -21,7 +21,7 @@ export async function coldStart(client: Client, threads: number): Promise<ColdSt
 }
 
 /** Memory for each thread. */
-export const COLD_MEMORY_MIB = 1024;
+export const COLD_MEMORY_MIB = 128;
 
 /** The same under a lease that is there: `times` are those of its begin and of the end of connecting. */
 export async function firstInvocation(lease: Lease, times: number[]): Promise<ColdStart> {
