@@ -2,9 +2,12 @@
 # The libfabric fabric, build/librdmalib_libfabric.so, where libfabric's headers are. Included by the Makefile.
 #   make check-fabric   runs its C tests, as make check and make asan do too; providers that this machine lacks are
 #                       skipped, saying so
+#   make check-fabric-verbs   those that are about what a provider carries, on libfabric's verbs alone
 
 ifeq ($(wildcard /usr/include/rdma/fi_endpoint.h),)
 $(info libfabric: not built: no headers of libfabric (Debian: apt-get install libfabric-dev))
+.PHONY: fabric-programs check-fabric-verbs
+fabric-programs check-fabric-verbs: ;
 else
 
 # Memory that is mapped, blanked and given back is the same on all fabrics, and so is the table.
@@ -24,11 +27,13 @@ $(BUILD)/test/fabric/%: $(BUILD)/objects/test/fabric/%.o $(FABRIC_OBJECTS)
 $(BUILD)/libfabric_latency: $(BUILD)/objects/bench/libfabric_latency.o $(BUILD)/objects/src/loops/ticks.o
 	$(CC) $(SANITIZE) $(LDFLAGS) $^ -o $@ -lfabric -lpthread
 
-.PHONY: fabric fabric-programs check-fabric
+.PHONY: fabric fabric-programs check-fabric check-fabric-verbs
 fabric: $(BUILD)/librdmalib_libfabric.so
 fabric-programs: $(FABRIC_PROGRAMS)
 check-fabric: $(FABRIC_PROGRAMS)
 	@for program in $(FABRIC_PROGRAMS); do echo "$$program"; "$$program" || exit 1; done
+check-fabric-verbs: $(FABRIC_PROGRAMS)
+	@for name in operations connections waiting stranger; do "$(BUILD)/test/fabric/$$name-test" verbs || exit 1; done
 
 check: check-fabric
 # Not under ThreadSanitizer, which knows nothing of the threads in libfabric.

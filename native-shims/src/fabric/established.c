@@ -115,7 +115,14 @@ void fabric_flush(struct shim_endpoint *endpoint) {
   fabric_drop_early(endpoint);
 }
 
+/* What arrived before the end is told before it. */
+static void take_last_words(struct fabric_port *port) {
+  while (port->cq != NULL && fabric_port_read(port) > 0) {
+  }
+}
+
 static void end(struct shim_endpoint *endpoint, uint32_t reason) {
+  take_last_words(endpoint->port);
   int error = reason == SHIM_CLOSED_BY_PEER ? 0 : reason == SHIM_PEER_DIED ? ECONNRESET : EPROTO;
   fill(&endpoint->end.event, endpoint, SHIM_EVENT_DISCONNECTED, error);
   endpoint->end.event.reason = reason;

@@ -15,7 +15,7 @@ static void open_both(struct side *client, struct side *server) {
 static void nobody_listens(void) {
   struct side client = {.domain = fixture_domain("")};
   fixture_fill(&client, NULL, 8);
-  CHECK_EQUAL(shim_endpoint_connect(client.endpoint, "", 1, NULL, 0, 5000), 0);
+  CHECK_EQUAL(shim_endpoint_connect(client.endpoint, fixture_host(), 1, NULL, 0, 5000), 0);
   struct shim_event event = fixture_expect(client.domain, SHIM_EVENT_FAILED);
   CHECK_EQUAL(event.error, -ECONNREFUSED);
   CHECK(strstr(fixture_error(), "nothing listens") != NULL);
@@ -29,7 +29,9 @@ static void a_rejection_carries_private_data(void) {
   open_both(&client, &server);
   CHECK(shim_listener_open(server.domain, "", 0, 8, &listener) > 0);
   fixture_fill(&client, NULL, 8);
-  CHECK_EQUAL(shim_endpoint_connect(client.endpoint, "", (uint32_t)shim_listener_port(listener), "who", 3, 5000), 0);
+  CHECK_EQUAL(
+      shim_endpoint_connect(client.endpoint, fixture_host(), (uint32_t)shim_listener_port(listener), "who", 3, 5000),
+      0);
   struct shim_event event = fixture_expect(server.domain, SHIM_EVENT_CONNECT_REQUEST);
   CHECK_EQUAL(shim_request_reject((struct shim_request *)(uintptr_t)event.object, "never", 5), 0);
   event = fixture_expect(client.domain, SHIM_EVENT_REFUSED);
@@ -46,7 +48,8 @@ static void an_unanswered_request_times_out(void) {
   open_both(&client, &server);
   CHECK(shim_listener_open(server.domain, "", 0, 8, &listener) > 0);
   fixture_fill(&client, NULL, 8);
-  CHECK_EQUAL(shim_endpoint_connect(client.endpoint, "", (uint32_t)shim_listener_port(listener), "", 0, 300), 0);
+  CHECK_EQUAL(
+      shim_endpoint_connect(client.endpoint, fixture_host(), (uint32_t)shim_listener_port(listener), "", 0, 300), 0);
   struct shim_event event = fixture_expect(server.domain, SHIM_EVENT_CONNECT_REQUEST);
   CHECK_EQUAL(fixture_expect(client.domain, SHIM_EVENT_FAILED).error, -ETIMEDOUT);
   CHECK_EQUAL(shim_request_reject((struct shim_request *)(uintptr_t)event.object, NULL, 0), 0);
@@ -64,7 +67,8 @@ static void an_acceptor_may_send_at_once(void) {
     CHECK(shim_listener_open(server.domain, "", 0, 8, &listener) > 0);
     fixture_fill(&client, NULL, 8);
     CHECK_EQUAL(shim_post_receive(client.endpoint, client.region, 0, 1024, 1, 2), 0);
-    CHECK_EQUAL(shim_endpoint_connect(client.endpoint, "", (uint32_t)shim_listener_port(listener), "", 0, 5000), 0);
+    CHECK_EQUAL(
+        shim_endpoint_connect(client.endpoint, fixture_host(), (uint32_t)shim_listener_port(listener), "", 0, 5000), 0);
     struct shim_event event = fixture_expect(server.domain, SHIM_EVENT_CONNECT_REQUEST);
     fixture_fill(&server, (struct shim_request *)(uintptr_t)event.object, 8);
     CHECK_EQUAL(shim_endpoint_accept(server.endpoint, NULL, 0), 0);
@@ -114,7 +118,7 @@ static void an_orderly_end_is_told(void) {
 static int run_child(uint32_t port) {
   struct side side = {.domain = fixture_domain("")};
   fixture_fill(&side, NULL, 8);
-  CHECK_EQUAL(shim_endpoint_connect(side.endpoint, "", port, "", 0, 5000), 0);
+  CHECK_EQUAL(shim_endpoint_connect(side.endpoint, fixture_host(), port, "", 0, 5000), 0);
   (void)fixture_expect(side.domain, SHIM_EVENT_ESTABLISHED);
   (void)pause();
   return 0;
@@ -153,7 +157,8 @@ static void a_listener_that_closes_rejects(void) {
   open_both(&client, &server);
   CHECK(shim_listener_open(server.domain, "", 0, 8, &listener) > 0);
   fixture_fill(&client, NULL, 8);
-  CHECK_EQUAL(shim_endpoint_connect(client.endpoint, "", (uint32_t)shim_listener_port(listener), "", 0, 5000), 0);
+  CHECK_EQUAL(
+      shim_endpoint_connect(client.endpoint, fixture_host(), (uint32_t)shim_listener_port(listener), "", 0, 5000), 0);
   struct pollfd readable = {.fd = shim_domain_event_fd(server.domain), .events = POLLIN};
   CHECK_EQUAL(poll(&readable, 1, 5000), 1);
   CHECK_EQUAL(shim_listener_close(listener), 0);

@@ -38,13 +38,21 @@ static const char *const fixture_providers[] = {
 #endif
     "provider=shm\nendpoint=rdm\n",
     "provider=sockets\nendpoint=rdm\n",
+    "provider=verbs\nendpoint=msg\n",
+    "provider=verbs;ofi_rxm\nendpoint=rdm\n",
 };
 static const char *fixture_provider;
+
+/* Where both sides are: an own address of the device that the provider is to find. */
+static inline const char *fixture_host(void) {
+  const char *host = getenv("FABRIC_TEST_HOST");
+  return host == NULL ? "127.0.0.1" : host;
+}
 
 static inline struct shim_domain *fixture_domain(const char *more) {
   char options[512];
   struct shim_domain *domain;
-  (void)snprintf(options, sizeof options, "%ssource=127.0.0.1\n%s", fixture_provider, more);
+  (void)snprintf(options, sizeof options, "%ssource=%s\n%s", fixture_provider, fixture_host(), more);
   int error = shim_domain_open(options, &domain);
   if (error != 0)
     (void)fprintf(stderr, "%s\n", fixture_error());
@@ -138,7 +146,7 @@ static inline void fixture_pair_at(struct side *client, struct side *server, con
 }
 
 static inline void fixture_pair(struct side *client, struct side *server) {
-  fixture_pair_at(client, server, "");
+  fixture_pair_at(client, server, fixture_host());
 }
 
 static inline struct shim_remote fixture_remote(const struct side *side) {

@@ -39,7 +39,7 @@ static void run_clients(uint32_t port) {
   for (uint32_t i = 0; i < CONNECTIONS; i++) {
     struct side *side = &sides[i % CLIENTS];
     CHECK(shim_endpoint_open(side->domain, NULL, side->queue, side->queue, &options, &endpoints[i]) > 0);
-    CHECK_EQUAL(shim_endpoint_connect(endpoints[i], "127.0.0.1", port, "hello", 5, 60000), 0);
+    CHECK_EQUAL(shim_endpoint_connect(endpoints[i], fixture_host(), port, "hello", 5, 60000), 0);
   }
   for (uint32_t i = 0; i < CONNECTIONS; i++)
     (void)fixture_expect(sides[i % CLIENTS].domain, SHIM_EVENT_ESTABLISHED);
@@ -73,7 +73,7 @@ static void all_are_served(void) {
   struct shim_listener *listener;
   (void)memset(heard, 0, sizeof heard);
   CHECK(shim_queue_open(server.domain, 8u * CONNECTIONS, 0, &server.queue) > 0);
-  CHECK(shim_listener_open(server.domain, "127.0.0.1", 0, 1024, &listener) > 0);
+  CHECK(shim_listener_open(server.domain, fixture_host(), 0, 1024, &listener) > 0);
   uint64_t before = resident_bytes();
   char port[12];
   (void)snprintf(port, sizeof port, "%d", shim_listener_port(listener));

@@ -99,7 +99,7 @@ async function runTests({ name, mode, netem = '', parts }, options, boot, total)
 /** On this machine, where it takes a tenth of the time. */
 async function build() {
   await setUp((line) => process.stderr.write(`${line}\n`));
-  const made = await runCommand('make', ['-s', '-C', 'native-shims', 'verbs-programs'], {
+  const made = await runCommand('make', ['-s', '-C', 'native-shims', 'verbs-programs', 'fabric-programs'], {
     cwd: root,
     quiet: true,
   });
