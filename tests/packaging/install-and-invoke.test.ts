@@ -98,7 +98,9 @@ describeOrSkip(`packages installed from a registry${obstacle === undefined ? '' 
 
   test('the native libraries come in a package for this platform', () => {
     const files = readdirSync(join(client, 'node_modules', nativePackage));
-    expect(files).toEqual(expect.arrayContaining(['librdmalib_shm.so', 'librfaas_loops.so']));
+    expect(files).toEqual(
+      expect.arrayContaining(['librdmalib_shm.so', 'librfaas_loops.so', 'librfaas_rehearsal.so']),
+    );
   });
 
   test('npx starts an executor manager, and a client invokes a function there', async () => {
