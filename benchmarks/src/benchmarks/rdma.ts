@@ -37,10 +37,7 @@ export const rdma: Benchmark = {
     const raw = await measureRaw(address, few, bytes);
     const [inC, loopsInC] = await measureInC(url, few, bytes);
     const inTypeScript = await measureFromTypeScript(url, few, bytes);
-    const invocations = await measureInvocations(url, few, bytes);
-    const { hotNative, warmNative, warmAfterPauses } = invocations;
-    const times = (one: Measurement, other: Measurement): number =>
-      Math.round((net(one) / net(other)) * 1000) / 1000;
+    const invocations = await measureInvocations(url, address, few, bytes);
     return {
       settings: {
         transport: url,
@@ -55,10 +52,7 @@ export const rdma: Benchmark = {
         }),
       ),
       facts: {
-        'hot native / libibverbs': times(hotNative, raw.spin),
         'both loops in C / libibverbs': times(loopsInC, raw.spin),
-        'warm native / libibverbs, server waits for events': times(warmNative, raw.events),
-        'the same, after pauses': times(warmAfterPauses, raw.pauses),
         ...invocations.facts,
       },
     };
@@ -73,26 +67,37 @@ function requireAddress(): string {
   );
 }
 
+function times(one: Measurement, ...others: readonly Measurement[]): number {
+  const floor = others.reduce((sum, other) => sum + net(other), 0) / others.length;
+  return Math.round((net(one) / floor) * 1000) / 1000;
+}
+
 type RawMode = 'spin' | 'events' | 'pauses';
+const WHAT: Readonly<Record<RawMode, string>> = { spin: '', events: ', events', pauses: ', events, pauses' };
 
 /** The client spins; the server spins, or sleeps until the event of each request, which comes at once or after a pause. */
 async function measureRaw(
   address: string,
-  { processors, count, progress }: BenchmarkSetting,
+  setting: BenchmarkSetting,
   bytes: number,
 ): Promise<Record<RawMode, Measurement>> {
-  progress.show('libibverbs alone');
-  const measure = async (mode: RawMode, what: string, samples: number): Promise<Measurement> => {
-    const words = [address, ...processors, bytes, samples, mode];
-    const measured = await runNativeProgram('verbs_latency', words);
-    return { ...measured, name: `libibverbs, C, ${bytes} B${what}` };
-  };
-  const few = Math.min(count, MOST_WARM_SAMPLES);
+  setting.progress.show('libibverbs alone');
   return {
-    spin: await measure('spin', '', count),
-    events: await measure('events', ', events', few),
-    pauses: await measure('pauses', ', events, pauses', few),
+    spin: await rawOf('spin', address, setting, bytes),
+    events: await rawOf('events', address, setting, bytes),
+    pauses: await rawOf('pauses', address, setting, bytes),
   };
+}
+
+async function rawOf(
+  mode: RawMode,
+  address: string,
+  { processors, count }: BenchmarkSetting,
+  bytes: number,
+): Promise<Measurement> {
+  const samples = mode === 'spin' ? count : Math.min(count, MOST_WARM_SAMPLES);
+  const measured = await runNativeProgram('verbs_latency', [address, ...processors, bytes, samples, mode]);
+  return { ...measured, name: `libibverbs, C, ${bytes} B${WHAT[mode]}` };
 }
 
 /** What TypeScript stands on, in C: the transport, and both loops over it. Both sides spin. */
@@ -108,15 +113,14 @@ async function measureInC(
 }
 
 interface Invocations {
-  readonly hotNative: Measurement;
-  readonly warmNative: Measurement;
-  readonly warmAfterPauses: Measurement;
   readonly all: readonly Measurement[];
   readonly facts: Readonly<Record<string, number>>;
 }
 
+/** Native ones right between two runs of libibverbs alone: what else the machine does changes both within seconds. */
 async function measureInvocations(
   url: string,
+  address: string,
   setting: BenchmarkSetting,
   bytes: number,
 ): Promise<Invocations> {
@@ -139,18 +143,32 @@ async function measureInvocations(
     warm(executor, `warm ${kind}, ${bytes} B`, bytes, setting);
   const native = { library: nativeFile('libbench_functions.so') };
   const javascript = { module: FUNCTIONS_MODULE };
+  const raw = (mode: RawMode): Promise<Measurement> => rawOf(mode, address, setting, bytes);
+  const spinBefore = await raw('spin');
   const before = receiverNotReady();
   const hotNative = await measure(native, -1, hotOf('native'));
-  const facts = {
-    [`slowest of ${hotNative.count} / median`]: Math.round((hotNative.max / hotNative.p50) * 10) / 10,
-    'receivers not ready (rcvd_rnr_err)': receiverNotReady() - before,
-  };
+  const notReady = receiverNotReady() - before;
+  const spinAfter = await raw('spin');
   const hotJavaScript = await measure(javascript, -1, hotOf('JavaScript'));
+  const eventsBefore = [await raw('events'), await raw('pauses')] as const;
   const [warmNative, warmAfterPauses] = await measure(native, 0, warmOf('native'));
+  const eventsAfter = [await raw('events'), await raw('pauses')] as const;
   const warmJavaScript = await measure(javascript, 0, warmOf('JavaScript'));
   pinThread(processors);
   const all = [hotNative, hotJavaScript, warmNative, warmAfterPauses, ...warmJavaScript];
-  return { hotNative, warmNative, warmAfterPauses, all, facts };
+  const facts = {
+    'hot native / libibverbs beside it': times(hotNative, spinBefore, spinAfter),
+    'warm native / libibverbs beside it, server waits for events': times(
+      warmNative,
+      eventsBefore[0],
+      eventsAfter[0],
+    ),
+    'the same, after pauses': times(warmAfterPauses, eventsBefore[1], eventsAfter[1]),
+    'libibverbs after / before hot native': times(spinAfter, spinBefore),
+    [`slowest of ${hotNative.count} / median`]: Math.round((hotNative.max / hotNative.p50) * 10) / 10,
+    'receivers not ready (rcvd_rnr_err)': notReady,
+  };
+  return { all, facts };
 }
 
 function hot(
