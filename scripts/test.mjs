@@ -20,10 +20,9 @@ await runAfterSetUp(async () => {
   const chosen = process.argv.slice(2);
   const total = noTests();
   if (chosen.length === 0) {
-    print('== C tests');
-    addTests(total, await runNativeTests(root, print));
-    print('== Unit, conformance, integration and packaging tests');
-    addTests(total, await runJestTests(root, PROJECTS, MANY_AT_ONCE));
+    print('== C tests, and beside them unit, conformance, integration and packaging tests');
+    const parts = [runNativeTests(root, print), runJestTests(root, PROJECTS, MANY_AT_ONCE)];
+    for (const part of await Promise.all(parts)) addTests(total, part);
   } else {
     addTests(total, await runJestTests(root, PROJECTS, ['--runInBand', ...PATIENT, ...chosen]));
   }
