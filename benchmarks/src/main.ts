@@ -176,7 +176,7 @@ function settingOf(
     : { sizes: benchmark.sizes ?? [64], repetitions: 100 };
   return {
     processors: choosePair(options.processors),
-    count: isQuick ? 1000 : options.samples,
+    count: isQuick ? 100 : options.samples,
     sizes: options.sizes ?? usual.sizes,
     repetitions: options.repetitions ?? file?.repetitions ?? usual.repetitions,
     transport: options.transport ?? file?.transport ?? 'shm://0',
