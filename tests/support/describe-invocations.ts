@@ -69,6 +69,13 @@ export function describeInvocations(url: string): void {
       );
       expect(results.map(text)).toEqual(Array.from({ length: 50 }, (_, index) => String(index)));
     });
+
+    test('both servers end in an orderly way when they are told to, and a library takes no signal from them', async () => {
+      const { LocalCluster } = await import('./local-cluster.ts');
+      await using other = await LocalCluster.start([{ cores: 1 }]);
+      expect(await other.node('node-0').stop()).toEqual({ code: 0, signal: null });
+      expect(await other.resourceManager.stop()).toEqual({ code: 0, signal: null });
+    });
   });
 }
 

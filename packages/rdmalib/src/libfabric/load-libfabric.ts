@@ -2,8 +2,16 @@ import { RdmaError } from '../errors.ts';
 import { findNativeLibrary } from '../native/find-native-library.ts';
 import { Shim } from '../native/shim.ts';
 
+/**
+ * Libraries for PSM, which some builds of libfabric bring along, put handlers of their own in the place of the program's when they
+ * are loaded: SIGINT and SIGTERM then end it at once, amid whatever it does, and may leave it hanging for ever. These
+ * variables keep them from it.
+ */
+const WITHOUT_SIGNAL_HANDLERS = ['IPATH_NO_BACKTRACE', 'HFI_NO_BACKTRACE'];
+
 /** Loads the native library on top of libfabric. Throws RdmaError that says which package is missing. */
 export function loadLibfabric(name: string): Shim {
+  for (const variable of WITHOUT_SIGNAL_HANDLERS) process.env[variable] ??= '1';
   try {
     return new Shim(name, findNativeLibrary('librdmalib_libfabric.so'));
   } catch (error) {
