@@ -36,7 +36,10 @@ async function run({ json, ...settings }: FailoverOptions, signal: AbortSignal):
   process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : format(report));
   if (result.violations.length > 0) {
     process.stderr.write(`${logs}\n`);
-    throw new RfaasError('RFAAS_ERR_INTERNAL', 'acknowledged leases were lost or doubled: see above');
+    throw new RfaasError(
+      'RFAAS_ERR_INTERNAL',
+      `acknowledged leases were lost or doubled: ${result.violations.slice(0, SHOWN).join('; ')}`,
+    );
   }
 }
 

@@ -57,6 +57,8 @@ export class Lease implements AsyncDisposable {
   #granted: GrantedLease;
   /** When it ends, by a clock that nobody sets: milliseconds as `performance.now` has them. */
   #end: number;
+  /** The longest time that it was ever asked for: where an answer was lost, a later one may tell of it. */
+  #longestMs: number;
   #lost: RfaasError | undefined;
   #release: Promise<Usage | undefined> | undefined;
 
@@ -65,7 +67,8 @@ export class Lease implements AsyncDisposable {
     const { granted, reached, listener, peerTimeoutMs } = parts;
     this.#parts = parts;
     this.#granted = granted;
-    this.#end = grantedEnd(granted.expiry, parts.durationMs);
+    this.#longestMs = parts.durationMs;
+    this.#end = grantedEnd(granted.expiry, this.#longestMs);
     this.id = granted.leaseId;
     this.#nodes = granted.shares.map((share) => new LeaseNode(share, reached, listener, peerTimeoutMs));
     this.nodes = this.#nodes.map(({ name }) => name);
@@ -141,8 +144,9 @@ export class Lease implements AsyncDisposable {
    */
   async renew(durationMs = this.#parts.durationMs): Promise<Date> {
     this.#requireOpen();
+    this.#longestMs = Math.max(this.#longestMs, durationMs);
     const renewed = await this.#parts.provider.renew(this.#granted, durationMs);
-    await this.#adopt(renewed, durationMs);
+    await this.#adopt(renewed);
     return this.expiry;
   }
 
@@ -168,7 +172,7 @@ export class Lease implements AsyncDisposable {
   /** For `client.lease`: the provider tells that it was renewed. */
   changed(granted: GrantedLease): void {
     // A node that is not reached hears of it with the next allocation or renewal.
-    void this.#adopt(granted, Infinity).catch(() => undefined);
+    void this.#adopt(granted).catch(() => undefined);
   }
 
   /** For `client.lease`: the provider tells that it is over. */
@@ -177,10 +181,10 @@ export class Lease implements AsyncDisposable {
     this.#renewal?.stop();
   }
 
-  async #adopt(granted: GrantedLease, atMostMs: number): Promise<void> {
+  async #adopt(granted: GrantedLease): Promise<void> {
     if (granted.generation <= this.#granted.generation) return;
     this.#granted = granted;
-    this.#end = grantedEnd(granted.expiry, atMostMs, this.#end);
+    this.#end = grantedEnd(granted.expiry, this.#longestMs, this.#end);
     await Promise.all(
       granted.shares.flatMap(
         (share) => this.#nodes.find(({ name }) => name === share.node)?.renew(share) ?? [],
