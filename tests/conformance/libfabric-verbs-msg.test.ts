@@ -1,23 +1,3 @@
-import { openTransport } from '@rfaas/rdmalib';
+import { describeLibfabricVerbs } from './describe-libfabric-verbs.ts';
 
-import { describeTransport } from '../transport-conformance/src/describe-transport.ts';
-
-/** Of the device in the emulated machine of Soft-RoCE; on another machine none, where libfabric's own choice tells. */
-const [host = ''] = (process.env['SOFT_ROCE_ADDRESSES'] ?? '').split(',');
-const url = `libfabric+verbs://${host === '' ? '' : `${host}:0`}?endpoint=msg`;
-
-describeTransport('libfabric:verbs;msg', {
-  url,
-  open: () => openTransport(url),
-  address: () => ({ host, port: 0 }),
-  // All of it takes five minutes in the emulated machine.
-  isBrief: process.env['RFAAS_TEST_ALL_OF_VERBS'] === undefined,
-  unavailable: () => {
-    try {
-      void openTransport(url).close();
-      return null;
-    } catch (error) {
-      return `${(error as Error).message.replaceAll(/\n\s*/g, ' ')}. Soft-RoCE: npm run test:soft-roce -- COMMAND`;
-    }
-  },
-});
+describeLibfabricVerbs('verbs', 'msg');

@@ -1,5 +1,6 @@
 import { openTransport } from '@rfaas/rdmalib';
 
+import { verbsObstacle } from '../support/transport-obstacle.ts';
 import { describeTransport } from '../transport-conformance/src/describe-transport.ts';
 
 const url = 'verbs://';
@@ -8,12 +9,5 @@ describeTransport('verbs', {
   url,
   open: () => openTransport(url),
   address: () => ({ host: '', port: 0 }),
-  unavailable: () => {
-    try {
-      void openTransport(url).close();
-      return null;
-    } catch (error) {
-      return `${(error as Error).message.replaceAll(/\n\s*/g, ' ')}. Soft-RoCE: npm run test:soft-roce -- COMMAND`;
-    }
-  },
+  unavailable: () => verbsObstacle(url),
 });

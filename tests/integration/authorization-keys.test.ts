@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openTransport } from '@rfaas/rdmalib';
-import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { compileLibraryFile, type CompiledLibrary } from '../support/compile-function-library.ts';
 import { standInDrc, type StandInDrc } from '../support/drc/stand-in-drc.ts';
 import { runNode } from '../support/run-program.ts';
+import { interpositionObstacle } from '../support/transport-obstacle.ts';
 
 /** Opens what its argument names, and connects to itself. */
 const program = `
@@ -26,18 +25,7 @@ const program = `
   await connecting;
   await transport.close();`;
 
-function unavailable(): string | null {
-  if (!existsSync('/usr/include/rdma/fabric.h'))
-    return 'libfabric has no headers here: "apt-get install libfabric-dev"';
-  try {
-    void openTransport('libfabric+tcp;ofi_rxm://127.0.0.1:0').close();
-    return null;
-  } catch (error) {
-    return (error as Error).message.replaceAll(/\s+/g, ' ');
-  }
-}
-
-const reason = unavailable();
+const reason = interpositionObstacle();
 
 describe('what libfabric is asked for on a Cray', () => {
   if (reason !== null) {

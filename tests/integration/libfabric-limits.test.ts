@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openTransport } from '@rfaas/rdmalib';
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { compileLibraryFile, type CompiledLibrary } from '../support/compile-function-library.ts';
 import { runNode } from '../support/run-program.ts';
+import { interpositionObstacle } from '../support/transport-obstacle.ts';
 
 /** Opens what its argument names, writes into its own memory over a connection, and tells what came of it. */
 const program = `
@@ -58,18 +57,7 @@ interface Opened {
   readonly arrived?: readonly (readonly number[])[];
 }
 
-function unavailable(): string | null {
-  if (!existsSync('/usr/include/rdma/fabric.h'))
-    return 'libfabric has no headers here: "apt-get install libfabric-dev"';
-  try {
-    void openTransport('libfabric+tcp;ofi_rxm://127.0.0.1:0').close();
-    return null;
-  } catch (error) {
-    return (error as Error).message.replaceAll(/\s+/g, ' ');
-  }
-}
-
-const reason = unavailable();
+const reason = interpositionObstacle();
 const everything = [
   [7, 32, 7],
   [8, 4000, 8],

@@ -4,34 +4,13 @@
  * $RECORDED_LIBFABRIC, and lets "tcp;ofi_rxm" play the providers cxi and gni, which no machine without their network
  * has. Both have FI_EP_RDM only. Their authorization keys go no further: tcp knows none.
  */
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <rdma/fabric.h>
-#include <rdma/fi_domain.h>
-#include <rdma/fi_endpoint.h>
+#include "interposition.h"
+
 #include <rdma/fi_errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct fi_ops_fabric fabric_ops;
-static struct fi_ops_fabric *real_fabric_ops;
-static struct fi_ops_domain domain_ops;
-static struct fi_ops_domain *real_domain_ops;
-
-/* Providers that lie on others call the same functions: those calls are libfabric's own. */
-static int is_inside;
-
-static void *real(const char *name) {
-  static void *library;
-  if (library == NULL)
-    library = dlopen("libfabric.so.1", RTLD_NOW);
-  void *function = library == NULL ? NULL : dlsym(library, name);
-  if (function == NULL)
-    abort();
-  return function;
-}
 
 static void record(const char *format, ...) {
   FILE *log = fopen(getenv("RECORDED_LIBFABRIC"), "a");
@@ -87,28 +66,8 @@ static int open_domain(struct fid_fabric *fabric, struct fi_info *info, struct f
   record_key("domain", told.auth_key, told.auth_key_size);
   info->domain_attr->auth_key = NULL;
   info->domain_attr->auth_key_size = 0;
-  int answer = real_fabric_ops->domain(fabric, info, domain, context);
+  int answer = open_real_domain(fabric, info, domain, context);
   info->domain_attr->auth_key = told.auth_key;
   info->domain_attr->auth_key_size = told.auth_key_size;
-  if (answer == 0) {
-    real_domain_ops = (*domain)->ops;
-    domain_ops = *real_domain_ops;
-    domain_ops.endpoint = open_endpoint;
-    (*domain)->ops = &domain_ops;
-  }
-  return answer;
-}
-
-int fi_fabric(struct fi_fabric_attr *attributes, struct fid_fabric **fabric, void *context) {
-  int (*open)(struct fi_fabric_attr *, struct fid_fabric **, void *) = real("fi_fabric");
-  is_inside++;
-  int answer = open(attributes, fabric, context);
-  is_inside--;
-  if (answer == 0 && is_inside == 0) {
-    real_fabric_ops = (*fabric)->ops;
-    fabric_ops = *real_fabric_ops;
-    fabric_ops.domain = open_domain;
-    (*fabric)->ops = &fabric_ops;
-  }
   return answer;
 }
