@@ -1,4 +1,5 @@
 import {
+  errorCode,
   generateId,
   open,
   RfaasError,
@@ -46,33 +47,18 @@ export class ResourceManagerProvider implements LeaseProvider {
     options: CompleteLeaseOptions,
     listener: LeaseListener,
   ): Promise<{ readonly lease: GrantedLease; readonly reached: undefined }> {
-    const { nodes, cores, memoryMiB, gpus, atLeast, durationMs, queueMs, node, labels, within } = options;
-    const leaseId = generateId();
-    const extent = { nodes, cores, memoryMiB, gpus, atLeast };
-    const request = {
-      kind: 'lease-request',
-      leaseId,
-      ...extent,
-      durationMs,
-      queueMs,
-      node,
-      labels,
-      within,
-    } as const;
-    try {
-      const lease = await this.#ask(request, {
-        timeoutMs: options.timeoutMs + queueMs,
-        signal: options.signal,
-        onQueued: ({ position, waiting }) => options.onPosition?.({ position, waiting }),
-      });
-      this.#held.set(leaseId, listener);
-      return { lease, reached: undefined };
-    } catch (error) {
-      if (isGivenUp(error)) {
-        // Perhaps it was granted just now, or is still in the queue.
-        await this.#link.send({ kind: 'lease-withdraw', leaseId }).catch(() => undefined);
+    const end = performance.now() + options.timeoutMs + options.queueMs;
+    for (;;) {
+      const leaseId = generateId();
+      try {
+        const lease = await this.#requestLease(leaseId, options, end - performance.now());
+        this.#held.set(leaseId, listener);
+        return { lease, reached: undefined };
+      } catch (error) {
+        // A short lease may be over before its answer, lost with its manager, is asked for again.
+        const isOverUnheard = errorCode(error) === 'RFAAS_ERR_LEASE_TERMINATED';
+        if (!isOverUnheard || performance.now() >= end) throw error;
       }
-      throw error;
     }
   }
 
@@ -99,6 +85,38 @@ export class ResourceManagerProvider implements LeaseProvider {
   async close(): Promise<void> {
     this.#held.clear();
     await this.#link.close();
+  }
+
+  async #requestLease(
+    leaseId: string,
+    options: CompleteLeaseOptions,
+    timeoutMs: number,
+  ): Promise<GrantedLease> {
+    const { nodes, cores, memoryMiB, gpus, atLeast, durationMs, queueMs, node, labels, within } = options;
+    const extent = { nodes, cores, memoryMiB, gpus, atLeast };
+    const request = {
+      kind: 'lease-request',
+      leaseId,
+      ...extent,
+      durationMs,
+      queueMs,
+      node,
+      labels,
+      within,
+    } as const;
+    try {
+      return await this.#ask(request, {
+        timeoutMs,
+        signal: options.signal,
+        onQueued: ({ position, waiting }) => options.onPosition?.({ position, waiting }),
+      });
+    } catch (error) {
+      if (isGivenUp(error)) {
+        // Perhaps it was granted just now, or is still in the queue.
+        await this.#link.send({ kind: 'lease-withdraw', leaseId }).catch(() => undefined);
+      }
+      throw error;
+    }
   }
 
   /** A resource manager that was started anew, or another one, must hear who answers for our leases. */
