@@ -141,20 +141,9 @@ export class PlayedClient implements AsyncDisposable {
       access: ['local-write', 'remote-read'],
     });
     region.bytes.set(this.#library);
-    const { address, rkey, byteLength } = region.remote;
-    await channel.send(
-      encodeMessage({
-        ...{
-          kind: 'package-offer',
-          address,
-          rkey,
-          bytes: byteLength,
-          packageKind,
-          sha256,
-          name: packageName,
-        },
-      }),
-    );
+    const { address, rkey, byteLength: bytes } = region.remote;
+    const offer = { address, rkey, bytes, packageKind, sha256, name: packageName };
+    await channel.send(encodeMessage({ kind: 'package-offer', ...offer }));
     const loaded = expectMessage(await receiveMessage(channel, 'the executor'), 'package-loaded');
     for (let names: string[] = []; names.length < loaded.functionCount;) {
       const message = await receiveMessage(channel, 'the executor');
