@@ -51,7 +51,8 @@ export class ResourceManagerProvider implements LeaseProvider {
     for (;;) {
       const leaseId = generateId();
       try {
-        const lease = await this.#requestLease(leaseId, options, end - performance.now());
+        const leftMs = Math.max(1, Math.ceil(end - performance.now()));
+        const lease = await this.#requestLease(leaseId, options, leftMs);
         this.#held.set(leaseId, listener);
         return { lease, reached: undefined };
       } catch (error) {

@@ -35,7 +35,13 @@ async function provider(
   answer: (leaseId: string, asked: number) => Promise<unknown>,
 ): Promise<{ readonly provider: ResourceManagerProvider; readonly asked: string[] }> {
   const asked: string[] = [];
-  const request = async ({ leaseId }: { readonly leaseId: string }): Promise<unknown> => {
+  const request = async (
+    { leaseId }: { readonly leaseId: string },
+    _answer: string,
+    { timeoutMs }: { readonly timeoutMs: number },
+  ): Promise<unknown> => {
+    // A timer of Node.js takes whole milliseconds.
+    expect(Number.isInteger(timeoutMs)).toBe(true);
     asked.push(leaseId);
     return answer(leaseId, asked.length);
   };
