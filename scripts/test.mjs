@@ -11,8 +11,8 @@ const PROJECTS = ['unit', 'conformance', 'integration', 'packaging'];
 /** A process takes long to start on a machine that has something else to do, too. */
 const PATIENT = ['--testTimeout=30000'];
 
-/** As many as there are processors: most tests wait most of the time, for processes, time-outs and the wire. */
-const MANY_AT_ONCE = [`--maxWorkers=${Math.max(2, availableParallelism())}`, ...PATIENT];
+/** One more than there are processors: most tests wait most of the time, for processes, time-outs and the wire. */
+const MANY_AT_ONCE = [`--maxWorkers=${availableParallelism() + 1}`, ...PATIENT];
 
 const print = (line) => process.stdout.write(`${line}\n`);
 
