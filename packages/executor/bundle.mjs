@@ -8,17 +8,6 @@ import { build } from 'esbuild';
 const dist = join(dirname(fileURLToPath(import.meta.url)), 'dist');
 const bundle = join(dist, 'bundle');
 
-/** What only JavaScript packages need stays a module of its own, which is loaded when one comes. */
-const leaveOutside = {
-  name: 'leave-outside',
-  setup({ onResolve }) {
-    onResolve({ filter: /\/prepare-module\.js$/ }, () => ({
-      path: '../functions/prepare-module.js',
-      external: true,
-    }));
-  },
-};
-
 await build({
   entryPoints: { cli: join(dist, 'cli.js'), 'thread-main': join(dist, 'thread', 'thread-main.js') },
   outdir: bundle,
@@ -28,9 +17,8 @@ await build({
   format: 'cjs',
   define: { 'import.meta.url': 'bundleUrl' },
   banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
-  plugins: [leaveOutside],
   // What comes from npm stays outside: it has files of its own beside its code, and its own licences.
-  external: ['koffi', 'ffi-rs'],
+  external: ['koffi', 'ffi-rs', 'es-module-lexer', 'import-meta-resolve'],
   logLevel: 'warning',
 });
 // The package around it is one of modules.

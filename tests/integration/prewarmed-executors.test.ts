@@ -138,6 +138,21 @@ describe('prewarmed executors', () => {
     expect(await lease.release()).toMatchObject({ allocations: 1, invocations: 2 });
   }, 60_000);
 
+  test('have rehearsed JavaScript, of which their clients find nothing either', async () => {
+    await using cluster = await LocalCluster.start([{ cores: 1, executor: { prewarmed: 1 } }]);
+    await using client = await cluster.connect();
+    await until('an executor is prewarmed', () => prewarmedIn(cluster.node('node-0').log).size === 1);
+    const [prewarmed = 0] = prewarmedIn(cluster.node('node-0').log);
+    const source =
+      'export const pid = (_, output) => new TextEncoder().encodeInto(`${process.pid}`, output).written;';
+    const lease = await client.lease({ cores: 1 });
+    const executor = await lease.allocate({ module: { source } }, small);
+    expect(executor.functions).toEqual(['pid']);
+    expect(new TextDecoder().decode(executor.invokeSync('pid', NOTHING))).toBe(String(prewarmed));
+    await executor.deallocate();
+    expect(await lease.release()).toMatchObject({ allocations: 1, invocations: 1 });
+  }, 60_000);
+
   test('that die are replaced', async () => {
     await using node = await Node.start({ cores: 1, executor: { prewarmed: 1 } });
     const [first = 0] = await node.waitFor(1);

@@ -17,7 +17,7 @@ export async function resolveImports(code: string, resolver: ModuleResolver): Pr
     if (specifier === undefined || found.d === -2) {
       continue;
     }
-    const target = resolveAt(code, found, specifier, resolver);
+    const target = await resolveAt(code, found, specifier, resolver);
     // A dynamic import's range has the quotes, a static one's has not.
     const text = JSON.stringify(target);
     result += code.slice(copied, found.s) + (found.d >= 0 ? text : text.slice(1, -1));
@@ -26,14 +26,14 @@ export async function resolveImports(code: string, resolver: ModuleResolver): Pr
   return result + code.slice(copied);
 }
 
-function resolveAt(
+async function resolveAt(
   code: string,
   found: ImportSpecifier,
   specifier: string,
   resolver: ModuleResolver,
-): string {
+): Promise<string> {
   try {
-    return resolver.resolve(specifier);
+    return await resolver.resolve(specifier);
   } catch (error) {
     const line = code.slice(0, found.s).split('\n').length;
     const reason = error instanceof Error ? error.message : String(error);

@@ -37,7 +37,7 @@ export async function loadPackage(origin: PackageOrigin): Promise<LoadedPackage>
   }
   const code = new TextDecoder('utf-8', { fatal: true }).decode(file.bytes);
   file.close();
-  // Imported only here: executors of native packages start sooner and stay smaller without a lexer and a resolver.
+  // Imported only here: executors of native packages start sooner and stay smaller without a lexer.
   const { prepareModule } = await import('./prepare-module.ts');
   const prepared = await prepareModule(code, preparation.modulesDirectory);
   const source = { kind: 'javascript', code: prepared, name: assignment.packageName } as const;

@@ -2,12 +2,11 @@ import { existsSync, realpathSync, statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { resolve as resolveImport } from 'import-meta-resolve';
 
 /** Turns what a module imports into something that can be imported from anywhere. */
 export interface ModuleResolver {
-  /** Throws an Error that names the import and says why it cannot be had. */
-  resolve(specifier: string): string;
+  /** Rejects with an Error that names the import and says why it cannot be had. */
+  resolve(specifier: string): Promise<string>;
 }
 
 /** Node's own modules, and packages of the node's `modules` directory; nothing else. */
@@ -22,7 +21,7 @@ export class ModulesDirectoryResolver implements ModuleResolver {
     this.#directory = directory === undefined ? undefined : packageRoot(resolve(directory));
   }
 
-  resolve(specifier: string): string {
+  async resolve(specifier: string): Promise<string> {
     if (isBuiltin(specifier)) {
       return specifier;
     }
@@ -47,7 +46,7 @@ export class ModulesDirectoryResolver implements ModuleResolver {
           'ask for it to be installed there, or bundle it into the module',
       );
     }
-    const url = resolveFrom(directory, specifier);
+    const url = await resolveFrom(directory, specifier);
     // "name/../.." resolves to something else than the package that it names.
     if (!fileURLToPath(url).startsWith(realpathSync(folder) + sep)) {
       throw new Error(`cannot import ${JSON.stringify(specifier)}: it leads out of package "${name}"`);
@@ -56,7 +55,9 @@ export class ModulesDirectoryResolver implements ModuleResolver {
   }
 }
 
-function resolveFrom(directory: string, specifier: string): string {
+async function resolveFrom(directory: string, specifier: string): Promise<string> {
+  // Loaded for a package that imports another one: few do, and it takes longer than all the rest.
+  const { resolve: resolveImport } = await import('import-meta-resolve');
   try {
     return resolveImport(specifier, pathToFileURL(join(directory, 'rfaas-function.js')).href);
   } catch (error) {

@@ -14,7 +14,7 @@ import {
   resultGuarded,
   RfaasError,
 } from '@rfaas/core/wire';
-import type { ThreadReady } from '@rfaas/core/wire';
+import type { PackageKind, ThreadReady } from '@rfaas/core/wire';
 import {
   announcedUrl,
   createCompletionBatch,
@@ -43,6 +43,12 @@ const invocationId = 0;
 /** The announcement's receive, and one for each reply. */
 const queueDepth = 8;
 
+/** What the client of a rehearsal sends. */
+export interface PlayedPackage {
+  readonly kind: PackageKind;
+  readonly bytes: Uint8Array;
+}
+
 interface PlayedThread {
   readonly endpoint: Endpoint;
   readonly queue: CompletionQueue;
@@ -56,20 +62,20 @@ interface PlayedThread {
 export class PlayedClient implements AsyncDisposable {
   /** What the executor is assigned. */
   readonly assignment: ExecutorAssignment;
-  readonly #library: Uint8Array;
+  readonly #package: Uint8Array;
   readonly #transport: Transport;
   readonly #domain: ProtectionDomain;
   readonly #listener: Listener;
 
   private constructor(
     assignment: ExecutorAssignment,
-    library: Uint8Array,
+    bytes: Uint8Array,
     transport: Transport,
     domain: ProtectionDomain,
     listener: Listener,
   ) {
     this.assignment = assignment;
-    this.#library = library;
+    this.#package = bytes;
     this.#transport = transport;
     this.#domain = domain;
     this.#listener = listener;
@@ -78,9 +84,13 @@ export class PlayedClient implements AsyncDisposable {
   /**
    * Listens where the executor's manager is.
    *
-   * @param library a shared library whose only function copies its input to its output
+   * @param played a package whose only function copies its input to its output
    */
-  static async open(managerUrl: string, threads: number, library: Uint8Array): Promise<PlayedClient> {
+  static async open(
+    managerUrl: string,
+    threads: number,
+    { kind, bytes }: PlayedPackage,
+  ): Promise<PlayedClient> {
     const url = parseTransportUrl(managerUrl);
     const transport = openTransport(url);
     try {
@@ -95,13 +105,13 @@ export class PlayedClient implements AsyncDisposable {
         pinThreads: false,
         threads,
         hotTimeoutMs: 0,
-        packageKind: 'native',
+        packageKind: kind,
         packageName: 'rehearsal',
-        sha256: createHash('sha256').update(library).digest('hex'),
-        packageBytes: library.byteLength,
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+        packageBytes: bytes.byteLength,
         peerTimeoutMs: 15_000,
       };
-      return new PlayedClient(assignment, library, transport, domain, listener);
+      return new PlayedClient(assignment, bytes, transport, domain, listener);
     } catch (error) {
       await transport.close();
       throw error;
@@ -137,10 +147,10 @@ export class PlayedClient implements AsyncDisposable {
     const { sha256, packageKind, packageName } = this.assignment;
     const channel = await MessageChannel.accept(request);
     const region = this.#domain.allocateMemory({
-      byteLength: this.#library.byteLength,
+      byteLength: this.#package.byteLength,
       access: ['local-write', 'remote-read'],
     });
-    region.bytes.set(this.#library);
+    region.bytes.set(this.#package);
     const { address, rkey, byteLength: bytes } = region.remote;
     const offer = { address, rkey, bytes, packageKind, sha256, name: packageName };
     await channel.send(encodeMessage({ kind: 'package-offer', ...offer }));

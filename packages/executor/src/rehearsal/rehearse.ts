@@ -7,6 +7,7 @@ import type { ManagerLink } from '../manager-link.ts';
 import type { Routes } from '../routes.ts';
 import type { ThreadPool } from '../thread/thread-pool.ts';
 import { PlayedClient } from './played-client.ts';
+import type { PlayedPackage } from './played-client.ts';
 
 const longestMs = 20_000;
 
@@ -18,27 +19,39 @@ export interface RehearsalParts {
   readonly manager: ManagerLink;
 }
 
+/** Does what the native library of a rehearsal does. */
+const module = 'export function rehearse(input, output) { output.set(input); return input.length; }';
+
 /**
- * Serves a client that it plays itself, from the connection to the end, so that whatever happens for the first time in a
- * process (compiling functions, binding native ones, faulting pages in) has happened before a client waits for it. Nothing is
- * left of it: no counter, no file in the package cache, no library, connection or memory. Rejects where anything fails.
+ * Serves clients that it plays itself, one with a native package and one with a JavaScript module, from the connection to the
+ * end, so that whatever happens for the first time in a process (compiling functions, binding native ones, loading modules,
+ * faulting pages in) has happened before a client waits for it. Nothing is left of it but modules of the executor's own and, in
+ * each thread, the played one: no counter, no file in the package cache, no library, connection or memory. Rejects where anything
+ * fails.
  *
  * Where the transport's endpoints are datagrams nothing happens: a second domain takes some 70 MB there.
  */
-export async function rehearse({ preparation, routes, pool, manager }: RehearsalParts): Promise<void> {
-  if (routes.manager.domain.transport.capabilities.endpointKind !== 'connected') {
+export async function rehearse(parts: RehearsalParts): Promise<void> {
+  if (parts.routes.manager.domain.transport.capabilities.endpointKind !== 'connected') {
     return;
   }
-  const library = readFileSync(findNativeLibrary('librfaas_rehearsal.so'));
+  await serve(parts, { kind: 'native', bytes: readFileSync(findNativeLibrary('librfaas_rehearsal.so')) });
+  await serve(parts, { kind: 'javascript', bytes: new TextEncoder().encode(module) });
+}
+
+async function serve(
+  { preparation, routes, pool, manager }: RehearsalParts,
+  played: PlayedPackage,
+): Promise<void> {
   const { packageCache: _, ...uncached } = preparation;
-  await using client = await PlayedClient.open(preparation.managerUrl, preparation.threads, library);
+  await using client = await PlayedClient.open(preparation.managerUrl, preparation.threads, played);
   const { assignment } = client;
   let timer: NodeJS.Timeout | undefined;
   const failed = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(failure(`it took more than ${longestMs} ms`)), longestMs);
   });
-  const played = client.play();
-  played.catch(() => undefined);
+  const playing = client.play();
+  playing.catch(() => undefined);
   const service = serveClient({
     preparation: uncached,
     assignment,
@@ -47,7 +60,7 @@ export async function rehearse({ preparation, routes, pool, manager }: Rehearsal
       accounting: manager.accounting,
       flushMs: manager.flushMs,
       ended: manager.ended,
-      released: () => played,
+      released: () => playing,
       // The manager has assigned nothing, so that it is told nothing.
       trySend: async () => Promise.resolve(),
     },

@@ -4,10 +4,9 @@ import type { ModuleResolver } from '../../src/functions/module-resolver.ts';
 
 const resolver: ModuleResolver = {
   resolve(specifier) {
-    if (specifier === 'forbidden') {
-      throw new Error('cannot import "forbidden"');
-    }
-    return specifier.startsWith('node:') ? specifier : `file:///modules/${specifier}.js`;
+    return specifier === 'forbidden'
+      ? Promise.reject(new Error('cannot import "forbidden"'))
+      : Promise.resolve(specifier.startsWith('node:') ? specifier : `file:///modules/${specifier}.js`);
   },
 };
 
