@@ -115,7 +115,7 @@ describe('a native library', () => {
     const output = executor.allocateOutput(4);
     const [sent] = [input.as(Uint32Array)];
     const [received] = [output.as(Uint32Array)];
-    for (let round = 1; round <= 150_000; round += 1) {
+    for (let round = 1; round <= 70_000; round += 1) {
       sent[0] = round;
       echo.invokeSync(input, output);
       if (received[0] !== round) throw new Error(`invocation ${round} answered ${received[0]}`);

@@ -46,13 +46,14 @@ const kinds: readonly StoreKind[] = [
 async function lastingCluster(
   cores: number,
   store = sqlite,
+  clientGraceMs = 15_000,
 ): Promise<{
   readonly cluster: LocalCluster;
   readonly kill: () => Promise<void>;
   readonly start: () => Promise<void>;
 }> {
   const cluster = await LocalCluster.create();
-  const lasting = { client_grace_ms: 15_000, ...store.config() };
+  const lasting = { client_grace_ms: clientGraceMs, ...store.config() };
   const { url } = await cluster.startResourceManager(lasting);
   const config = { transport: `shm://${parseTransportUrl(url).port}`, ...lasting };
   await cluster.startNode('node-0', { cores });
@@ -94,7 +95,7 @@ for (const kind of kinds) {
     }, 60_000);
 
     test('a client that is gone for good leaves its cores to others, also over a restart', async () => {
-      const { cluster, kill, start } = await lastingCluster(1, kind);
+      const { cluster, kill, start } = await lastingCluster(1, kind, 2_000);
       await using _files = cluster;
       const gone = await cluster.connect();
       await gone.lease({ cores: 1 });
