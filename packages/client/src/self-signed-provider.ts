@@ -59,14 +59,17 @@ export class SelfSignedProvider implements LeaseProvider {
       );
     }
     const share = { leaseId, node, incarnation, cores, memoryMiB, gpus, tenant, url };
-    return { lease: this.#sign(share, generation, options.durationMs), reached };
+    return { lease: this.#sign(share, { generation, leaseKey }, options.durationMs), reached };
   }
 
   renew({ generation, shares }: GrantedLease, durationMs: number): Promise<GrantedLease> {
     const [share] = shares;
-    return share === undefined
-      ? Promise.reject(new RfaasError('RFAAS_ERR_INTERNAL', 'a lease has at least one node'))
-      : Promise.resolve(this.#sign(share, generation + 1, durationMs));
+    if (share === undefined) {
+      return Promise.reject(new RfaasError('RFAAS_ERR_INTERNAL', 'a lease has at least one node'));
+    }
+    const next = generation + 1;
+    const leaseKey = deriveLeaseKey(this.#options.nodeKey, share.leaseId, next);
+    return Promise.resolve(this.#sign(share, { generation: next, leaseKey }, durationMs));
   }
 
   usage(): Promise<undefined> {
@@ -81,7 +84,11 @@ export class SelfSignedProvider implements LeaseProvider {
     return Promise.resolve();
   }
 
-  #sign(share: UnsignedShare, generation: number, durationMs: number): GrantedLease {
+  #sign(
+    share: UnsignedShare,
+    { generation, leaseKey }: Pick<LeaseGrant, 'generation' | 'leaseKey'>,
+    durationMs: number,
+  ): GrantedLease {
     const { nodeKey } = this.#options;
     const { leaseId } = share;
     const now = Date.now();
@@ -94,7 +101,6 @@ export class SelfSignedProvider implements LeaseProvider {
       generation,
     };
     const token = signLease(nodeKey, { ...lease, notBefore: now - CLOCK_SKEW_MS, expiry });
-    const leaseKey = deriveLeaseKey(nodeKey, leaseId, generation);
     return { leaseId, generation, expiry, shares: [{ ...lease, expiry, token, leaseKey }] };
   }
 }

@@ -99,14 +99,17 @@ class ClientService {
       await trySendMessage(client, { kind: 'package-failed', text });
       return text;
     }
-    await sendMessage(client, {
-      kind: 'package-loaded',
-      functionCount: names.length,
-      threads: service.threads,
-    });
-    for (const message of splitFunctionNames(names)) {
-      await sendMessage(client, { kind: 'function-names', ...message });
-    }
+    // One after the other, and none waits until the one before is with the client.
+    await Promise.all([
+      sendMessage(client, {
+        kind: 'package-loaded',
+        functionCount: names.length,
+        threads: service.threads,
+      }),
+      ...splitFunctionNames(names).map((message) =>
+        sendMessage(client, { kind: 'function-names', ...message }),
+      ),
+    ]);
     const end = await service.ended;
     return end.kind === 'failed' ? end.text : undefined;
   }

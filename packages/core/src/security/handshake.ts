@@ -6,6 +6,7 @@ import type { MessageKind } from '../messages/message-table.ts';
 import type { MessageOf, OutgoingMessage } from '../messages/message.ts';
 import { decodeMessage, encodeMessage, expectMessage } from '../messages/message.ts';
 import { clientProof, deriveSessionKey, serverProof } from './handshake-proofs.ts';
+import type { HandshakeTranscript } from './handshake-proofs.ts';
 import { equalSecrets } from './keys.ts';
 
 /** What carries messages: a datagram at a time, in order. */
@@ -96,13 +97,7 @@ export async function authenticateClient(
   }
   await post(port, { kind: 'proof', proof: clientProof(options.key, transcript) });
   await receiveKind(port, options.signal, 'welcome');
-  return {
-    peerName: challenge.name,
-    incarnation: challenge.incarnation,
-    sessionKey: deriveSessionKey(options.key, transcript),
-    leaseId,
-    generation,
-  };
+  return authenticated(challenge.name, options.key, transcript);
 }
 
 /**
@@ -167,12 +162,22 @@ async function serve(port: MessagePort, options: ServerHandshakeOptions): Promis
     });
   }
   await post(port, { kind: 'welcome' });
+  return authenticated(hello.name, key, transcript);
+}
+
+function authenticated(peerName: string, key: Uint8Array, transcript: HandshakeTranscript): Authenticated {
+  const { incarnation, leaseId, generation } = transcript;
+  let sessionKey: Uint8Array | undefined;
   return {
-    peerName: hello.name,
+    peerName,
     incarnation,
-    sessionKey: deriveSessionKey(key, transcript),
-    leaseId: hello.leaseId,
-    generation: hello.generation,
+    // Derived where something is sealed with it, which is not so at executor managers: it takes as long as all proofs.
+    get sessionKey() {
+      sessionKey ??= deriveSessionKey(key, transcript);
+      return sessionKey;
+    },
+    leaseId,
+    generation,
   };
 }
 

@@ -1,5 +1,5 @@
 import { encodeConnectionData } from '@rfaas/core/wire';
-import type { CompletionQueue, Endpoint } from '@rfaas/rdmalib';
+import type { CompletionQueue, Endpoint, ProtectionDomain } from '@rfaas/rdmalib';
 import { accountingQueueDepth } from '../accounting/atomic-usage-reporter.ts';
 import type { AccountingConnection } from '../accounting/atomic-usage-reporter.ts';
 import type { Route } from '../routes.ts';
@@ -12,14 +12,8 @@ export interface ClientConnection {
   readonly queue: CompletionQueue;
 }
 
-/** Connects a thread to the client. Its receives are posted before the client knows of the connection. */
-export async function connectToClient(
-  route: Route,
-  assignment: ThreadAssignment,
-  index: number,
-): Promise<ClientConnection> {
-  const { domain } = route;
-  const { slots } = assignment;
+/** What {@link connectToClient} connects; closing it is for whoever opens it. Its receives are posted. */
+export function openClientConnection(domain: ProtectionDomain, slots: number): ClientConnection {
   // A reply for each slot, as many again whose completions nobody took yet, and thread-ready.
   const sendQueueDepth = 2 * slots + 2;
   const receiveQueueDepth = slots + 2;
@@ -31,6 +25,16 @@ export async function connectToClient(
     receiveQueueDepth,
   });
   endpoint.postEmptyReceives(slots + 1);
+  return { endpoint, queue };
+}
+
+/** Connects a thread to the client, which then sends at once. */
+export async function connectToClient(
+  { endpoint }: ClientConnection,
+  route: Route,
+  assignment: ThreadAssignment,
+  index: number,
+): Promise<void> {
   await endpoint.connect(route.address, {
     privateData: encodeConnectionData({
       role: 'executor-thread-to-client',
@@ -39,7 +43,6 @@ export async function connectToClient(
       threadIndex: index,
     }),
   });
-  return { endpoint, queue };
 }
 
 /** Connects a thread to its executor manager, whose memory it adds its usage to. */

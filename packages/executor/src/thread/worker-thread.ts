@@ -17,10 +17,15 @@ import type { LoopEnd } from './invocation-loop.ts';
 import { OutputViews } from './output-views.ts';
 import { PollingState } from './polling-state.ts';
 import { ReplyQueue } from './reply-queue.ts';
-import type { ThreadAssignment, ThreadMessage, ThreadPreparation } from './thread-assignment.ts';
+import type {
+  InvocationMemory,
+  ThreadAssignment,
+  ThreadMessage,
+  ThreadPreparation,
+} from './thread-assignment.ts';
 import type { AssignedService } from './thread-commands.ts';
 import type { ClientConnection } from './thread-connections.ts';
-import { connectToClient, connectToManager } from './thread-connections.ts';
+import { connectToClient, connectToManager, openClientConnection } from './thread-connections.ts';
 import { openThreadMemory } from './thread-memory.ts';
 import type { ThreadMemory } from './thread-memory.ts';
 
@@ -35,10 +40,11 @@ interface Functions {
   readonly run: readonly JavaScriptFunction[];
 }
 
-/** Memory that was made ahead, with the context that knows it. */
+/** Where a client is served: made ahead, or when it comes. */
 interface Place {
   readonly context: ServeContext;
   readonly memory: ThreadMemory;
+  readonly client: ClientConnection;
 }
 
 /** One worker thread: prepared before anybody is served, and then serving one assignment after the other. */
@@ -62,8 +68,7 @@ export class WorkerThread {
     this.#post = post;
     this.#routes = routes;
     this.#accounting = accounting;
-    const context = new ServeContext(this.#contexts);
-    this.#ahead = { context, memory: openThreadMemory(routes.manager.domain, context, preparation) };
+    this.#ahead = this.#open(routes.manager.domain, preparation);
   }
 
   /** Connects to the manager and allocates memory. Rejects with RdmaError. */
@@ -83,8 +88,9 @@ export class WorkerThread {
       new HostFunctions().pinThread(assignment.cpu);
     }
     const route = this.#routes.toClient(assignment.clientUrl);
-    const client = await connectToClient(route, assignment, this.#preparation.index);
-    const { context, memory } = this.#place(route.domain, assignment);
+    const place = this.#place(route.domain, assignment);
+    const { context, memory, client } = place;
+    await connectToClient(client, route, assignment, this.#preparation.index);
     const regions: ({ close(): void } | undefined)[] = [memory];
     const told = await Promise.race([functions, stopped.then(() => 'stopped' as const)]);
     const loaded = told === 'stopped' ? undefined : await this.#load(told);
@@ -96,7 +102,7 @@ export class WorkerThread {
       regions.push(sendThreadReady(route.domain, client, memory, assignment, this.#preparation.index));
       const reporter = this.#reporter(assignment.accounting);
       const usage = assignment.isRehearsal ? noReporter : reporter;
-      end = await invocationLoop({ context, memory, loaded, assignment, client, usage, stopped }).run();
+      end = await invocationLoop({ ...place, loaded, assignment, usage, stopped }).run();
       await usage.flush();
     }
     await client.endpoint.close();
@@ -120,10 +126,17 @@ export class WorkerThread {
     if (ahead !== undefined && fits) {
       return ahead;
     }
+    void ahead?.client.endpoint.close();
+    ahead?.client.queue.close();
     ahead?.context.close();
     ahead?.memory.close();
+    return this.#open(domain, assignment);
+  }
+
+  #open(domain: ProtectionDomain, sizes: InvocationMemory): Place {
     const context = new ServeContext(this.#contexts);
-    return { context, memory: openThreadMemory(domain, context, assignment) };
+    const memory = openThreadMemory(domain, context, sizes);
+    return { context, memory, client: openClientConnection(domain, sizes.slots) };
   }
 
   /** A module that was evaluated before is the same instance again. */
@@ -156,7 +169,6 @@ export class WorkerThread {
 interface LoopParts extends Place {
   readonly loaded: Functions;
   readonly assignment: ThreadAssignment;
-  readonly client: ClientConnection;
   readonly usage: UsageReporter;
   readonly stopped: Promise<void>;
 }
