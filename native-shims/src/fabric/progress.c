@@ -11,12 +11,15 @@
 #define BATCH 16u
 #define READY_BATCH 64
 
-/* The provider verbs says EIO, and in its own number what the device has said: enum ibv_wc_status. */
+/* The provider verbs says EIO, and in its own number what the device has said: enum ibv_wc_status. 2 is Soft-RoCE's
+ * word for a receive that cannot take the payload. */
 static uint32_t status_of_verbs(int device_status) {
   static const uint8_t statuses[] = {
-      [1] = SHIM_LOCAL_LENGTH_ERROR,      [4] = SHIM_LOCAL_PROTECTION_ERROR, [5] = SHIM_FLUSHED,
-      [8] = SHIM_LOCAL_PROTECTION_ERROR,  [9] = SHIM_REMOTE_OPERATION_ERROR, [10] = SHIM_REMOTE_ACCESS_ERROR,
-      [11] = SHIM_REMOTE_OPERATION_ERROR, [12] = SHIM_RETRY_EXCEEDED,        [13] = SHIM_RECEIVER_NOT_READY,
+      [1] = SHIM_LOCAL_LENGTH_ERROR,     [2] = SHIM_LOCAL_LENGTH_ERROR,
+      [4] = SHIM_LOCAL_PROTECTION_ERROR, [5] = SHIM_FLUSHED,
+      [8] = SHIM_LOCAL_PROTECTION_ERROR, [9] = SHIM_REMOTE_OPERATION_ERROR,
+      [10] = SHIM_REMOTE_ACCESS_ERROR,   [11] = SHIM_REMOTE_OPERATION_ERROR,
+      [12] = SHIM_RETRY_EXCEEDED,        [13] = SHIM_RECEIVER_NOT_READY,
   };
   bool known = device_status > 0 && (size_t)device_status < sizeof statuses && statuses[device_status] != 0;
   return known ? statuses[device_status] : SHIM_OTHER_ERROR;

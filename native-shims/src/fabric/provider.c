@@ -138,11 +138,18 @@ static int learn(struct shim_domain *domain) {
   return with_auth_key(domain);
 }
 
-/* On tcp ofi_rxm fills 4096 receives of 16 KiB before the first message comes, in every domain: 68 MiB, where writes
- * need none of them. With 128, its default elsewhere, it takes memory for 1024. Libfabric reads its settings at the
- * first call, which comes after this. What the environment says already counts. */
-static __attribute__((constructor)) void save_memory(void) {
+/* Libfabric reads its settings at the first call, which comes after this. What the environment says already counts.
+ *
+ * On tcp ofi_rxm fills 4096 receives of 16 KiB before the first message comes, in every domain: 68 MiB, where writes
+ * need none of them. With 128, its default elsewhere, it takes memory for 1024.
+ *
+ * A cache of registrations, which verbs has, would keep memory open to peers after its region is closed. And to learn
+ * of memory that is unmapped, libfabric writes jumps over the C library's mmap and munmap whenever a domain opens,
+ * while other threads are in them: those end in a segmentation fault now and then. Regions live long, and need no
+ * cache. */
+static __attribute__((constructor)) void choose_settings(void) {
   (void)setenv("FI_OFI_RXM_MSG_RX_SIZE", RXM_RECEIVES, 0);
+  (void)setenv("FI_MR_CACHE_MONITOR", "disabled", 0);
 }
 
 int fabric_find_provider(struct shim_domain *domain) {
