@@ -131,7 +131,7 @@ int fabric_explain(const struct shim_domain *domain, int answer) {
   enum fi_ep_type type = wants_msg ? FI_EP_MSG : FI_EP_RDM;
   /* It has all that is needed, and only not there. */
   if ((options->source[0] != '\0' || options->route[0] != '\0') &&
-      offers(options, type, FABRIC_NEEDED, ~UINT64_C(0), ANY_MR))
+      offers(options, type, FABRIC_NEEDED, FABRIC_MODES, (int)(wants_msg ? FABRIC_MSG_MR_MODES : FABRIC_RDM_MR_MODES)))
     return shim_fail(ENODEV, "libfabric's provider \"%s\" has nothing at %s; \"fi_info -p '%s'\" lists where it has",
                      options->provider, options->source[0] != '\0' ? options->source : options->route,
                      options->provider);

@@ -86,10 +86,10 @@ static void close_libfabric(struct shim_domain *domain) {
 static void free_domain(struct shim_domain *domain) {
   fabric_sweep(domain);
   close_libfabric(domain);
-  int descriptors[] = {domain->epoll,        domain->control,     domain->event_fd,
-                       domain->event_writer, domain->ports_epoll, domain->wake_fd};
+  int descriptors[] = {domain->epoll, domain->control, domain->ports_epoll, domain->wake_fd};
   for (size_t i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++)
     close_if_open(descriptors[i]);
+  shim_events_close(&domain->events);
   (void)pthread_cond_destroy(&domain->changed);
   (void)pthread_mutex_destroy(&domain->lock);
   free(domain->slots);
@@ -110,14 +110,15 @@ static struct shim_domain *make(void) {
   (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   (void)pthread_cond_init(&domain->changed, &monotonic);
   (void)pthread_condattr_destroy(&monotonic);
-  domain->epoll = domain->control = domain->event_fd = domain->event_writer = -1;
+  domain->epoll = domain->control = -1;
   domain->ports_epoll = domain->wake_fd = domain->eq_fd = -1;
   domain->patience = 1;
-  struct shim_list *lists[] = {&domain->events,    &domain->regions,  &domain->queues,    &domain->endpoints,
-                               &domain->listeners, &domain->requests, &domain->links,     &domain->graves,
-                               &domain->ports,     &domain->busy,     &domain->passives,  &domain->stuck,
-                               &domain->doomed,    &domain->free_ops, &domain->port.busy, &domain->closed_listeners,
-                               &domain->peers};
+  shim_events_init(&domain->events);
+  struct shim_list *lists[] = {
+      &domain->regions, &domain->queues, &domain->endpoints, &domain->listeners, &domain->requests,
+      &domain->links,   &domain->graves, &domain->ports,     &domain->busy,      &domain->passives,
+      &domain->stuck,   &domain->doomed, &domain->free_ops,  &domain->port.busy, &domain->closed_listeners,
+      &domain->peers};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     shim_list_init(lists[i]);
   shim_list_init(&domain->port.link);
@@ -125,14 +126,11 @@ static struct shim_domain *make(void) {
 }
 
 static int open_descriptors(struct shim_domain *domain) {
-  int events[2] = {-1, -1};
   domain->epoll = epoll_create1(EPOLL_CLOEXEC);
   domain->ports_epoll = epoll_create1(EPOLL_CLOEXEC);
   domain->control = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   domain->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  int piped = pipe2(events, O_CLOEXEC | O_NONBLOCK);
-  domain->event_fd = events[0];
-  domain->event_writer = events[1];
+  int piped = shim_events_open(&domain->events);
   struct epoll_event wake = {.events = EPOLLIN, .data.ptr = NULL};
   if (domain->epoll < 0 || domain->ports_epoll < 0 || domain->control < 0 || domain->wake_fd < 0 || piped < 0 ||
       epoll_ctl(domain->ports_epoll, EPOLL_CTL_ADD, domain->wake_fd, &wake) != 0)
@@ -262,4 +260,15 @@ int shim_domain_capabilities(struct shim_domain *domain, struct shim_capabilitie
       .max_queue_depth = MOST_QUEUE_DEPTH,
   };
   return 0;
+}
+
+int shim_domain_event_fd(struct shim_domain *domain) {
+  return domain->events.fd;
+}
+
+int shim_domain_next_event(struct shim_domain *domain, struct shim_event *event) {
+  fabric_lock(domain);
+  int taken = shim_event_take(&domain->events, event);
+  fabric_unlock(domain);
+  return taken;
 }

@@ -31,8 +31,8 @@ static struct shim_endpoint *make(struct shim_domain *domain, const struct shim_
                                &endpoint->own_port.link, &endpoint->doomed,      &endpoint->own_port.busy};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     shim_list_init(lists[i]);
-  fabric_event_init(&endpoint->outcome);
-  fabric_event_init(&endpoint->end);
+  shim_event_init(&endpoint->outcome);
+  shim_event_init(&endpoint->end);
   return endpoint;
 }
 
@@ -57,7 +57,7 @@ static int take_request(struct shim_endpoint *endpoint, struct shim_request *req
     if (error != 0)
       return error;
   }
-  fabric_event_drop(domain, &request->arrival);
+  shim_event_drop(&domain->events, &request->arrival);
   shim_list_remove(&request->link);
   endpoint->request = request;
   return 0;
@@ -142,8 +142,8 @@ int shim_endpoint_close(struct shim_endpoint *endpoint) {
   fabric_lock(domain);
   disconnect(endpoint);
   fabric_link_leave(endpoint, false);
-  fabric_event_drop(domain, &endpoint->outcome);
-  fabric_event_drop(domain, &endpoint->end);
+  shim_event_drop(&domain->events, &endpoint->outcome);
+  shim_event_drop(&domain->events, &endpoint->end);
   fabric_slot_give(endpoint);
   shim_list_remove(&endpoint->link);
   shim_list_remove(&endpoint->doomed);

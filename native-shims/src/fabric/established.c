@@ -31,7 +31,7 @@ void fabric_settle(struct shim_endpoint *endpoint, int32_t state, uint32_t event
   endpoint->deadline = FABRIC_NO_DEADLINE;
   fill(&endpoint->outcome.event, endpoint, event_type, error);
   __atomic_store_n(&endpoint->state, state, __ATOMIC_SEQ_CST);
-  fabric_event_push(endpoint->domain, &endpoint->outcome);
+  shim_event_push(&endpoint->domain->events, &endpoint->outcome);
   fabric_wake_queues(endpoint);
 }
 
@@ -130,7 +130,7 @@ static void end(struct shim_endpoint *endpoint, uint32_t reason) {
   __atomic_store_n(&endpoint->state, SHIM_DISCONNECTED, __ATOMIC_SEQ_CST);
   fabric_link_leave(endpoint, reason == SHIM_CLOSED_BY_PEER);
   fabric_flush(endpoint);
-  fabric_event_push(endpoint->domain, &endpoint->end);
+  shim_event_push(&endpoint->domain->events, &endpoint->end);
   fabric_wake_queues(endpoint);
 }
 

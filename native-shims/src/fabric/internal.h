@@ -20,6 +20,11 @@ void fabric_sweep(const struct shim_domain *domain);
 
 /* What rdmalib wants of a provider. */
 #define FABRIC_NEEDED (FI_MSG | FI_RMA | FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE | FI_SEND | FI_RECV)
+/* What it can serve. */
+#define FABRIC_MODES (FI_CONTEXT | FI_CONTEXT2 | FI_RX_CQ_DATA)
+#define FABRIC_MSG_MR_MODES (FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY)
+/* With FI_MR_ENDPOINT a memory region belongs to one endpoint, and only FI_EP_RDM has just one. */
+#define FABRIC_RDM_MR_MODES (FABRIC_MSG_MR_MODES | FI_MR_ENDPOINT)
 
 /* options.c */
 int fabric_parse_options(struct fabric_options *options, const char *text);
@@ -42,11 +47,6 @@ bool fabric_own_address(union fabric_address *address);
 int fabric_source_for(const char *host, union fabric_address *source);
 /* A peer's name, with the host of its TCP connection where it says none. */
 void fabric_complete_name(uint8_t *name, uint32_t bytes, const union fabric_address *host);
-
-/* events.c */
-void fabric_event_init(struct fabric_event_node *node);
-void fabric_event_push(struct shim_domain *domain, struct fabric_event_node *node);
-void fabric_event_drop(struct shim_domain *domain, struct fabric_event_node *node);
 
 /* bridge.c */
 int fabric_bridge_start(struct shim_domain *domain);

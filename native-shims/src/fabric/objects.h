@@ -18,6 +18,7 @@
 
 #include "../../include/rdmalib_shim.h"
 #include "../common/error-text.h"
+#include "../common/events.h"
 #include "../common/list.h"
 
 #include <netinet/in.h>
@@ -38,13 +39,6 @@
 #define FABRIC_PROVIDER_BYTES 64u
 #define FABRIC_MOST_INLINE 256u
 #define FABRIC_MOST_WAIT_FDS 8u
-
-/* Events wait in the object that they are about, so that queueing one cannot fail. */
-struct fabric_event_node {
-  struct shim_list link;
-  struct shim_event event;
-  char text[SHIM_ERROR_TEXT_BYTES]; /* error text of the thread that takes the event */
-};
 
 union fabric_address {
   struct sockaddr any;
@@ -122,8 +116,6 @@ struct shim_domain {
   struct fabric_watch ports_watch;
   struct fabric_watch eq_watch;
   int eq_fd;
-  int event_fd; /* pipe: readable while `events` has some */
-  int event_writer;
   int ports_epoll; /* of the watched ports' descriptors, and wake_fd */
   int wake_fd;     /* eventfd that ends the owner's sleep */
   bool stopping;
@@ -143,7 +135,7 @@ struct shim_domain {
   /* Objects. */
   struct shim_list ports;
   struct shim_list busy;
-  struct shim_list events;
+  struct shim_event_queue events;
   struct shim_list regions;
   struct shim_list queues;
   struct shim_list endpoints;
@@ -197,7 +189,7 @@ struct shim_queue {
   uint32_t depth;
   uint32_t users;
   struct shim_list link;
-  struct fabric_event_node readable;
+  struct shim_event_node readable;
 };
 
 /* In front of every message between FI_EP_RDM endpoints. 32 bytes. */
@@ -313,8 +305,8 @@ struct shim_endpoint {
   uint8_t private_data[SHIM_MAX_PRIVATE_DATA];
   uint32_t private_bytes;
   struct shim_list link;
-  struct fabric_event_node outcome; /* ESTABLISHED, REFUSED or FAILED */
-  struct fabric_event_node end;     /* DISCONNECTED */
+  struct shim_event_node outcome; /* ESTABLISHED, REFUSED or FAILED */
+  struct shim_event_node end;     /* DISCONNECTED */
 };
 
 struct shim_listener {
@@ -346,7 +338,7 @@ struct shim_request {
   char peer[SHIM_ADDRESS_BYTES];
   uint32_t peer_port;
   struct shim_list link;
-  struct fabric_event_node arrival;
+  struct shim_event_node arrival;
 };
 
 #endif

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MODES (FI_CONTEXT | FI_CONTEXT2 | FI_RX_CQ_DATA)
-#define MR_MODES (FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY)
 #define MOST_SEND_BYTES (64u * 1024u) /* FI_EP_RDM: what a bounce buffer takes */
 #define RXM_RECEIVES "128"
 #define ATOMICS_OF_VERBS FI_VERSION(2, 2)
@@ -22,10 +20,9 @@ static struct fi_info *make_hints(const struct fabric_options *options, bool rdm
   if (hints == NULL)
     return NULL;
   hints->caps = FABRIC_NEEDED | more;
-  hints->mode = MODES;
+  hints->mode = FABRIC_MODES;
   hints->ep_attr->type = rdm ? FI_EP_RDM : FI_EP_MSG;
-  /* A memory region belongs to one endpoint there, and only FI_EP_RDM has just one. */
-  hints->domain_attr->mr_mode = (int)(MR_MODES | (rdm ? FI_MR_ENDPOINT : 0));
+  hints->domain_attr->mr_mode = (int)(rdm ? FABRIC_RDM_MR_MODES : FABRIC_MSG_MR_MODES);
   hints->domain_attr->threading = FI_THREAD_DOMAIN;
   hints->domain_attr->control_progress = FI_PROGRESS_MANUAL;
   hints->domain_attr->data_progress = FI_PROGRESS_MANUAL;

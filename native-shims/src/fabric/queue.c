@@ -26,7 +26,7 @@ int shim_queue_open(struct shim_domain *domain, uint32_t depth, uint32_t solicit
   queue->id = fabric_next_id();
   queue->depth = depth;
   queue->solicited_only = solicited_only != 0;
-  fabric_event_init(&queue->readable);
+  shim_event_init(&queue->readable);
   queue->readable.event.type = SHIM_EVENT_READABLE;
   queue->readable.event.owner_id = queue->id;
   queue->readable.event.object = (uint64_t)(uintptr_t)queue;
@@ -47,7 +47,7 @@ int shim_queue_close(struct shim_queue *queue) {
   fabric_lock(domain);
   if (queue->owed)
     domain->owed--;
-  fabric_event_drop(domain, &queue->readable);
+  shim_event_drop(&domain->events, &queue->readable);
   shim_list_remove(&queue->link);
   fabric_unlock(domain);
   free(queue->pending);

@@ -25,7 +25,7 @@ void fabric_request_complete(struct fabric_link *link) {
   link->request = request;
   link->state = FABRIC_LINK_PENDING;
   link->deadline = FABRIC_NO_DEADLINE;
-  fabric_event_init(&request->arrival);
+  shim_event_init(&request->arrival);
   fabric_format_address(&link->peer, request->peer, sizeof request->peer);
   request->peer_port = fabric_address_port(&link->peer);
   struct shim_event *arrival = &request->arrival.event;
@@ -37,13 +37,13 @@ void fabric_request_complete(struct fabric_link *link) {
   arrival->private_data_bytes = link->hello.private_bytes;
   memcpy(arrival->private_data, link->hello.private_data, link->hello.private_bytes);
   shim_list_append(&domain->requests, &request->link);
-  fabric_event_push(domain, &request->arrival);
+  shim_event_push(&domain->events, &request->arrival);
 }
 
 /* Refuses, if it was not answered, and frees. With the lock held. */
 void fabric_request_free(struct shim_request *request, bool reject, const void *private_data, uint32_t bytes) {
   struct fabric_link *link = request->tcp;
-  fabric_event_drop(request->domain, &request->arrival);
+  shim_event_drop(&request->domain->events, &request->arrival);
   shim_list_remove(&request->link);
   if (reject && link != NULL)
     fabric_link_refuse(link, private_data, bytes);

@@ -27,7 +27,7 @@ void fabric_queue_give_event(struct shim_queue *queue) {
     return;
   queue->owed = false;
   queue->domain->owed--;
-  fabric_event_push(queue->domain, &queue->readable);
+  shim_event_push(&queue->domain->events, &queue->readable);
 }
 
 void fabric_queue_wake(struct shim_queue *queue, uint32_t notices) {

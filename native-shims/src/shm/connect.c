@@ -24,7 +24,7 @@ static void settle(struct shim_endpoint *endpoint, int32_t state, uint32_t event
   event->peer_port = endpoint->port;
   shm_event_peer(event, &endpoint->peer);
   __atomic_store_n(&endpoint->state, state, __ATOMIC_SEQ_CST);
-  shm_event_push(endpoint->domain, &endpoint->outcome);
+  shim_event_push(&endpoint->domain->events, &endpoint->outcome);
   shm_queue_wake(endpoint->receive_queue, SHM_NOTICE_STATE);
   if (endpoint->send_queue != endpoint->receive_queue)
     shm_queue_wake(endpoint->send_queue, SHM_NOTICE_STATE);

@@ -40,8 +40,7 @@ static void close_if_open(int fd) {
 static void free_domain(struct shim_domain *domain) {
   close_if_open(domain->epoll);
   close_if_open(domain->control);
-  close_if_open(domain->event_fd);
-  close_if_open(domain->event_writer);
+  shim_events_close(&domain->events);
   close_if_open(domain->self_pidfd);
   (void)pthread_mutex_destroy(&domain->lock);
   free(domain->watches);
@@ -51,10 +50,7 @@ static void free_domain(struct shim_domain *domain) {
 static int open_descriptors(struct shim_domain *domain) {
   domain->epoll = epoll_create1(EPOLL_CLOEXEC);
   domain->control = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  int events[2] = {-1, -1};
-  int piped = pipe2(events, O_CLOEXEC | O_NONBLOCK);
-  domain->event_fd = events[0];
-  domain->event_writer = events[1];
+  int piped = shim_events_open(&domain->events);
   if (domain->epoll < 0 || domain->control < 0 || piped < 0)
     return shim_fail(errno, "cannot open a shm domain (epoll, eventfd and pipe: %s)%s", shim_errno_name(errno),
                      errno == EMFILE ? "; descriptors are exhausted, raise \"ulimit -n\"" : "");
@@ -69,13 +65,14 @@ int shim_domain_open(const char *options, struct shim_domain **opened) {
   if (domain == NULL)
     return shim_fail(ENOMEM, "no memory for a shm domain");
   (void)pthread_mutex_init(&domain->lock, NULL);
-  domain->epoll = domain->control = domain->event_fd = domain->event_writer = domain->self_pidfd = -1;
+  domain->epoll = domain->control = domain->self_pidfd = -1;
   domain->handshake_ms = 5000;
   domain->direct_map = 1;
   domain->uids[0] = geteuid();
   domain->uids[1] = 0;
   domain->uid_count = 2;
-  struct shim_list *lists[] = {&domain->events,    &domain->regions,    &domain->queues,  &domain->endpoints,
+  shim_events_init(&domain->events);
+  struct shim_list *lists[] = {&domain->regions,   &domain->queues,     &domain->endpoints,
                                &domain->listeners, &domain->handshakes, &domain->requests};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     shim_list_init(lists[i]);
@@ -123,4 +120,15 @@ int shim_domain_capabilities(struct shim_domain *domain, struct shim_capabilitie
       .max_queue_depth = SHM_MAX_ENTRIES,
   };
   return 0;
+}
+
+int shim_domain_event_fd(struct shim_domain *domain) {
+  return domain->events.fd;
+}
+
+int shim_domain_next_event(struct shim_domain *domain, struct shim_event *event) {
+  shm_lock(domain);
+  int taken = shim_event_take(&domain->events, event);
+  shm_unlock(domain);
+  return taken;
 }

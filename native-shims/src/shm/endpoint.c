@@ -38,8 +38,8 @@ static struct shim_endpoint *make(struct shim_domain *domain, const struct shim_
   endpoint->socket_watch = endpoint->pidfd_watch = SHM_NO_WATCH;
   endpoint->deadline = SHM_NO_DEADLINE;
   shim_list_init(&endpoint->link);
-  shm_event_init(&endpoint->outcome);
-  shm_event_init(&endpoint->end);
+  shim_event_init(&endpoint->outcome);
+  shim_event_init(&endpoint->end);
   return endpoint;
 }
 
@@ -77,7 +77,7 @@ int shim_endpoint_open(struct shim_domain *domain, struct shim_request *request,
   shm_lock(domain);
   send_queue->users++;
   if (request != NULL) {
-    shm_event_drop(domain, &request->arrival);
+    shim_event_drop(&domain->events, &request->arrival);
     shim_list_remove(&request->link);
     endpoint->request = request;
   }
@@ -120,8 +120,8 @@ int shim_endpoint_close(struct shim_endpoint *endpoint) {
   (void)shim_endpoint_disconnect(endpoint);
   shm_lock(domain);
   shm_endpoint_unwatch(endpoint);
-  shm_event_drop(domain, &endpoint->outcome);
-  shm_event_drop(domain, &endpoint->end);
+  shim_event_drop(&domain->events, &endpoint->outcome);
+  shim_event_drop(&domain->events, &endpoint->end);
   shim_list_remove(&endpoint->link);
   shm_unlock(domain);
   shm_queue_detach(endpoint->receive_queue, endpoint);

@@ -45,7 +45,7 @@ static void end(struct shim_endpoint *endpoint, uint32_t reason) {
     __atomic_store_n(&endpoint->ask_state, SHM_ASK_LOST, __ATOMIC_SEQ_CST);
     shim_futex_wake(&endpoint->ask_state);
   }
-  shm_event_push(endpoint->domain, &endpoint->end);
+  shim_event_push(&endpoint->domain->events, &endpoint->end);
   shm_queue_wake(endpoint->receive_queue, SHM_NOTICE_STATE);
   if (endpoint->send_queue != endpoint->receive_queue)
     shm_queue_wake(endpoint->send_queue, SHM_NOTICE_STATE);

@@ -129,7 +129,7 @@ static struct shim_request *make_request(struct shm_handshake *handshake, struct
   request->entries = hello->entries;
   request->inbox_fd = shm_packet_take(packet, 0);
   request->pidfd = shm_packet_take(packet, 1);
-  shm_event_init(&request->arrival);
+  shim_event_init(&request->arrival);
   struct shim_event *event = &request->arrival.event;
   event->type = SHIM_EVENT_CONNECT_REQUEST;
   event->owner_id = handshake->listener->id;
@@ -160,5 +160,5 @@ void shm_handshake_readable(struct shm_handshake *handshake) {
   }
   release(handshake);
   shim_list_append(&domain->requests, &request->link);
-  shm_event_push(domain, &request->arrival);
+  shim_event_push(&domain->events, &request->arrival);
 }

@@ -12,6 +12,7 @@
 
 #include "../../include/rdmalib_shim.h"
 #include "../common/error-text.h"
+#include "../common/events.h"
 #include "../common/list.h"
 #include "ring.h"
 
@@ -25,13 +26,6 @@
 #define SHM_LAST_PORT 65535u
 #define SHM_NO_DEADLINE UINT64_MAX
 #define SHM_NO_WATCH UINT64_MAX
-
-/* Events wait in the object that they are about, so that queueing one cannot fail. */
-struct shm_event_node {
-  struct shim_list link;
-  struct shim_event event;
-  char text[SHIM_ERROR_TEXT_BYTES]; /* error text of the thread that takes the event */
-};
 
 enum shm_watch_kind { SHM_WATCH_CONTROL, SHM_WATCH_LISTENER, SHM_WATCH_HANDSHAKE, SHM_WATCH_SOCKET, SHM_WATCH_PIDFD };
 
@@ -49,9 +43,7 @@ struct shm_peer {
 struct shim_domain {
   pthread_mutex_t lock;
   int epoll;
-  int control;  /* eventfd that makes the bridge look at `stopping` and deadlines anew */
-  int event_fd; /* pipe: readable while `events` has some */
-  int event_writer;
+  int control;    /* eventfd that makes the bridge look at `stopping` and deadlines anew */
   int self_pidfd; /* -1 where the kernel has none */
   bool stopping;  /* (lock) */
   pthread_t bridge;
@@ -62,13 +54,13 @@ struct shim_domain {
   char directory[SHM_DIRECTORY_BYTES];
   struct shm_watch *watches; /* (lock) */
   uint32_t watch_count;
-  struct shim_list events;     /* (lock) of shm_event_node */
-  struct shim_list regions;    /* (lock) */
-  struct shim_list queues;     /* (lock) */
-  struct shim_list endpoints;  /* (lock) */
-  struct shim_list listeners;  /* (lock) */
-  struct shim_list handshakes; /* (lock) accepted sockets without their hello */
-  struct shim_list requests;   /* (lock) neither accepted nor rejected, nor owned by an endpoint */
+  struct shim_event_queue events; /* (lock) */
+  struct shim_list regions;       /* (lock) */
+  struct shim_list queues;        /* (lock) */
+  struct shim_list endpoints;     /* (lock) */
+  struct shim_list listeners;     /* (lock) */
+  struct shim_list handshakes;    /* (lock) accepted sockets without their hello */
+  struct shim_list requests;      /* (lock) neither accepted nor rejected, nor owned by an endpoint */
 };
 
 struct shim_region {
@@ -111,7 +103,7 @@ struct shim_queue {
   uint32_t users; /* endpoints that send or receive here */
   bool solicited_only;
   struct shim_list link;
-  struct shm_event_node readable;
+  struct shim_event_node readable;
 };
 
 /* A run of equal receives. */
@@ -198,8 +190,8 @@ struct shim_endpoint {
   uint32_t answer_access;
   uint32_t answer_guard;
   struct shim_list link;
-  struct shm_event_node outcome; /* ESTABLISHED, REFUSED or FAILED */
-  struct shm_event_node end;     /* DISCONNECTED */
+  struct shim_event_node outcome; /* ESTABLISHED, REFUSED or FAILED */
+  struct shim_event_node end;     /* DISCONNECTED */
 };
 
 struct shim_listener {
@@ -234,7 +226,7 @@ struct shim_request {
   uint32_t entries;
   struct shm_peer peer;
   struct shim_list link;
-  struct shm_event_node arrival;
+  struct shim_event_node arrival;
 };
 
 /* domain.c */
@@ -259,12 +251,6 @@ void shm_ports_clear(const struct shim_domain *domain);
 int shm_directory_prepare(struct shim_domain *domain, bool is_default);
 int shm_directory_default(struct shim_domain *domain);
 
-/* events.c; all with the lock held */
-void shm_event_init(struct shm_event_node *node);
-void shm_event_push(struct shim_domain *domain, struct shm_event_node *node);
-void shm_event_drop(struct shim_domain *domain, struct shm_event_node *node);
-void shm_event_peer(struct shim_event *event, const struct shm_peer *peer);
-
 /* bridge.c */
 int shm_bridge_start(struct shim_domain *domain);
 void shm_bridge_stop(struct shim_domain *domain);
@@ -286,6 +272,8 @@ void shm_send_rejection(int socket, uint32_t reason, const void *private_data, u
 
 /* peer.c */
 int shm_peer_of(int socket, struct shm_peer *peer);
+/* Says who it is, in words. */
+void shm_event_peer(struct shim_event *event, const struct shm_peer *peer);
 /* Whether the descriptor is a pidfd of this process. */
 bool shm_pidfd_names(int pidfd, pid_t pid);
 bool shm_host_is_here(const char *host);

@@ -20,6 +20,10 @@ int shm_peer_of(int socket, struct shm_peer *peer) {
   return 0;
 }
 
+void shm_event_peer(struct shim_event *event, const struct shm_peer *peer) {
+  (void)snprintf(event->peer, sizeof event->peer, "pid %d uid %u", (int)peer->pid, (unsigned)peer->uid);
+}
+
 bool shm_pidfd_names(int pidfd, pid_t pid) {
   char path[64];
   char text[512];

@@ -29,7 +29,7 @@ int shim_queue_open(struct shim_domain *domain, uint32_t depth, uint32_t solicit
   queue->local = local;
   queue->local_mask = entries - 1u;
   queue->solicited_only = solicited_only != 0;
-  shm_event_init(&queue->readable);
+  shim_event_init(&queue->readable);
   queue->readable.event.type = SHIM_EVENT_READABLE;
   queue->readable.event.owner_id = queue->id;
   queue->readable.event.object = (uint64_t)(uintptr_t)queue;
@@ -46,7 +46,7 @@ int shim_queue_close(struct shim_queue *queue) {
     return shim_fail(EBUSY, "closing completion queue %u: %u uses by endpoints remain; close them first", queue->id,
                      queue->users);
   shm_lock(domain);
-  shm_event_drop(domain, &queue->readable);
+  shim_event_drop(&domain->events, &queue->readable);
   shim_list_remove(&queue->link);
   shm_unlock(domain);
   free(queue->active);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 void shm_request_release(struct shim_request *request) {
-  shm_event_drop(request->domain, &request->arrival);
+  shim_event_drop(&request->domain->events, &request->arrival);
   shim_list_remove(&request->link);
   if (request->listener != NULL)
     shm_listener_answered(request->listener);

@@ -16,7 +16,7 @@
 
 static void give_event(struct shim_queue *queue) {
   if (__atomic_exchange_n(&queue->event_armed, 0, __ATOMIC_SEQ_CST) != 0)
-    shm_event_push(queue->domain, &queue->readable);
+    shim_event_push(&queue->domain->events, &queue->readable);
 }
 
 void shm_queue_give_event(struct shim_queue *queue) {

@@ -103,8 +103,7 @@ static void free_domain(struct shim_domain *domain) {
     rdma_destroy_event_channel(domain->channel);
   close_if_open(domain->epoll);
   close_if_open(domain->control);
-  close_if_open(domain->event_fd);
-  close_if_open(domain->event_writer);
+  shim_events_close(&domain->events);
   (void)pthread_mutex_destroy(&domain->lock);
   free(domain->table);
   free(domain);
@@ -124,10 +123,7 @@ void verbs_prepare_forks(void) {
 static int open_descriptors(struct shim_domain *domain) {
   domain->epoll = epoll_create1(EPOLL_CLOEXEC);
   domain->control = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  int events[2] = {-1, -1};
-  int piped = pipe2(events, O_CLOEXEC | O_NONBLOCK);
-  domain->event_fd = events[0];
-  domain->event_writer = events[1];
+  int piped = shim_events_open(&domain->events);
   if (domain->epoll < 0 || domain->control < 0 || piped < 0)
     return shim_fail(errno, "cannot open a verbs domain (epoll, eventfd and pipe: %s)%s", shim_errno_name(errno),
                      errno == EMFILE ? "; descriptors are exhausted, raise \"ulimit -n\"" : "");
@@ -145,9 +141,10 @@ int shim_domain_open(const char *options, struct shim_domain **opened) {
   if (domain == NULL)
     return shim_fail(ENOMEM, "no memory for a verbs domain");
   (void)pthread_mutex_init(&domain->lock, NULL);
-  domain->epoll = domain->control = domain->event_fd = domain->event_writer = -1;
-  struct shim_list *lists[] = {&domain->events,    &domain->regions,   &domain->queues,
-                               &domain->endpoints, &domain->listeners, &domain->requests};
+  domain->epoll = domain->control = -1;
+  shim_events_init(&domain->events);
+  struct shim_list *lists[] = {&domain->regions, &domain->queues, &domain->endpoints, &domain->listeners,
+                               &domain->requests};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     shim_list_init(lists[i]);
   int error = verbs_parse_options(&domain->options, options == NULL ? "" : options);
@@ -199,4 +196,15 @@ int shim_domain_capabilities(struct shim_domain *domain, struct shim_capabilitie
       .max_queue_depth = (uint32_t)(domain->device.max_qp_wr / 4),
   };
   return 0;
+}
+
+int shim_domain_event_fd(struct shim_domain *domain) {
+  return domain->events.fd;
+}
+
+int shim_domain_next_event(struct shim_domain *domain, struct shim_event *event) {
+  verbs_lock(domain);
+  int taken = shim_event_take(&domain->events, event);
+  verbs_unlock(domain);
+  return taken;
 }

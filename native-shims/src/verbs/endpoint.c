@@ -29,8 +29,8 @@ static struct shim_endpoint *make(struct shim_domain *domain, const struct shim_
   }
   shim_list_init(&endpoint->link);
   shim_list_init(&endpoint->deferred);
-  verbs_event_init(&endpoint->outcome);
-  verbs_event_init(&endpoint->end);
+  shim_event_init(&endpoint->outcome);
+  shim_event_init(&endpoint->end);
   return endpoint;
 }
 
@@ -90,7 +90,7 @@ int shim_endpoint_open(struct shim_domain *domain, struct shim_request *request,
   }
   verbs_lock(domain);
   if (request != NULL) {
-    verbs_event_drop(domain, &request->arrival);
+    shim_event_drop(&domain->events, &request->arrival);
     shim_list_remove(&request->link);
     endpoint->request = request;
   }
@@ -140,8 +140,8 @@ int shim_endpoint_close(struct shim_endpoint *endpoint) {
   if (endpoint->transmits)
     verbs_mailbox_goodbye(endpoint);
   verbs_lock(domain);
-  verbs_event_drop(domain, &endpoint->outcome);
-  verbs_event_drop(domain, &endpoint->end);
+  shim_event_drop(&domain->events, &endpoint->outcome);
+  shim_event_drop(&domain->events, &endpoint->end);
   shim_list_remove(&endpoint->link);
   verbs_unlock(domain);
   verbs_queue_reap(endpoint->send_queue);

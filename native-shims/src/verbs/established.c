@@ -25,7 +25,7 @@ void verbs_settle(struct shim_endpoint *endpoint, int32_t state, uint32_t event_
   endpoint->deadline = VERBS_NO_DEADLINE;
   fill(&endpoint->outcome.event, endpoint, event_type, error);
   __atomic_store_n(&endpoint->state, state, __ATOMIC_SEQ_CST);
-  verbs_event_push(endpoint->domain, &endpoint->outcome);
+  shim_event_push(&endpoint->domain->events, &endpoint->outcome);
   wake_queues(endpoint);
 }
 
@@ -54,7 +54,7 @@ void verbs_endpoint_end(struct shim_endpoint *endpoint, uint32_t reason, const c
   /* Into a queue pair in error they complete as flushed. */
   verbs_peer_is_ready(endpoint);
   (void)rdma_disconnect(endpoint->cm);
-  verbs_event_push(endpoint->domain, &endpoint->end);
+  shim_event_push(&endpoint->domain->events, &endpoint->end);
   wake_queues(endpoint);
 }
 

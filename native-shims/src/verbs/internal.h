@@ -50,11 +50,6 @@ void verbs_find_addresses(struct shim_domain *domain);
 /* The device that an own address belongs to, or the one on the way to an address. 0 or -errno with text. */
 int verbs_device_of(const char *host, bool own, char *device, uint32_t bytes);
 
-/* events.c; all with the lock held */
-void verbs_event_init(struct verbs_event_node *node);
-void verbs_event_push(struct shim_domain *domain, struct verbs_event_node *node);
-void verbs_event_drop(struct shim_domain *domain, struct verbs_event_node *node);
-
 /* bridge.c */
 int verbs_bridge_start(struct shim_domain *domain);
 void verbs_bridge_stop(struct shim_domain *domain);

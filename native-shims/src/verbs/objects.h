@@ -16,6 +16,7 @@
 
 #include "../../include/rdmalib_shim.h"
 #include "../common/error-text.h"
+#include "../common/events.h"
 #include "../common/list.h"
 
 #include <infiniband/verbs.h>
@@ -28,13 +29,6 @@
 #define VERBS_PRIVATE_BYTES 56u /* what rdma_cm carries with a request */
 #define VERBS_MAX_ADDRESSES 16u
 #define VERBS_NO_DEADLINE UINT64_MAX
-
-/* Events wait in the object that they are about, so that queueing one cannot fail. */
-struct verbs_event_node {
-  struct shim_list link;
-  struct shim_event event;
-  char text[SHIM_ERROR_TEXT_BYTES]; /* error text of the thread that takes the event */
-};
 
 union verbs_address {
   struct sockaddr any;
@@ -59,9 +53,7 @@ struct shim_domain {
   pthread_mutex_t lock;
   struct verbs_options options;
   int epoll;
-  int control;  /* eventfd that makes the bridge look at `stopping` and deadlines anew */
-  int event_fd; /* pipe: readable while `events` has some */
-  int event_writer;
+  int control;   /* eventfd that makes the bridge look at `stopping` and deadlines anew */
   bool stopping; /* (lock) */
   pthread_t bridge;
   struct rdma_event_channel *channel;
@@ -77,12 +69,12 @@ struct shim_domain {
   struct shim_endpoint **table; /* endpoints by id, open addressing; the owner's */
   uint32_t table_mask;
   uint32_t table_used;
-  struct shim_list events;    /* (lock) of verbs_event_node */
-  struct shim_list regions;   /* (lock) */
-  struct shim_list queues;    /* (lock) */
-  struct shim_list endpoints; /* (lock) */
-  struct shim_list listeners; /* (lock) */
-  struct shim_list requests;  /* (lock) neither accepted nor rejected, nor owned by an endpoint */
+  struct shim_event_queue events; /* (lock) */
+  struct shim_list regions;       /* (lock) */
+  struct shim_list queues;        /* (lock) */
+  struct shim_list endpoints;     /* (lock) */
+  struct shim_list listeners;     /* (lock) */
+  struct shim_list requests;      /* (lock) neither accepted nor rejected, nor owned by an endpoint */
 };
 
 struct shim_region {
@@ -123,7 +115,7 @@ struct shim_queue {
   uint32_t promised; /* completions that its endpoints can have outstanding */
   uint32_t users;
   struct shim_list link;
-  struct verbs_event_node readable;
+  struct shim_event_node readable;
 };
 
 /* What was posted at a position of a send queue. */
@@ -202,8 +194,8 @@ struct shim_endpoint {
   uint8_t private_data[VERBS_PRIVATE_BYTES];
   uint32_t private_bytes;
   struct shim_list link;
-  struct verbs_event_node outcome; /* ESTABLISHED, REFUSED or FAILED */
-  struct verbs_event_node end;     /* DISCONNECTED */
+  struct shim_event_node outcome; /* ESTABLISHED, REFUSED or FAILED */
+  struct shim_event_node end;     /* DISCONNECTED */
 };
 
 struct shim_listener {
@@ -224,7 +216,7 @@ struct shim_request {
   char peer[SHIM_ADDRESS_BYTES];
   uint32_t peer_port;
   struct shim_list link;
-  struct verbs_event_node arrival;
+  struct shim_event_node arrival;
 };
 
 #endif

@@ -73,7 +73,7 @@ int shim_queue_open(struct shim_domain *domain, uint32_t depth, uint32_t solicit
   queue->id = verbs_next_id();
   queue->depth = depth;
   queue->solicited_only = solicited_only != 0;
-  verbs_event_init(&queue->readable);
+  shim_event_init(&queue->readable);
   queue->readable.event.type = SHIM_EVENT_READABLE;
   queue->readable.event.owner_id = queue->id;
   queue->readable.event.object = (uint64_t)(uintptr_t)queue;
@@ -95,7 +95,7 @@ int shim_queue_close(struct shim_queue *queue) {
     return shim_fail(EBUSY, "closing completion queue %u: %u uses by endpoints remain; close them first", queue->id,
                      queue->users);
   verbs_lock(domain);
-  verbs_event_drop(domain, &queue->readable);
+  shim_event_drop(&domain->events, &queue->readable);
   shim_list_remove(&queue->link);
   (void)epoll_ctl(domain->epoll, EPOLL_CTL_DEL, queue->channel->fd, NULL);
   verbs_unlock(domain);

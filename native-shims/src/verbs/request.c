@@ -53,10 +53,10 @@ void verbs_request_arrived(struct shim_domain *domain, const struct verbs_cm_eve
   request->cm->context = (void *)(uintptr_t)request->id;
   request->initiator_depth = event->initiator_depth;
   request->responder_resources = event->responder_resources;
-  verbs_event_init(&request->arrival);
+  shim_event_init(&request->arrival);
   fill(request, event);
   shim_list_append(&domain->requests, &request->link);
-  verbs_event_push(domain, &request->arrival);
+  shim_event_push(&domain->events, &request->arrival);
 }
 
 void verbs_request_gone(struct shim_domain *domain, uint32_t id) {
@@ -74,7 +74,7 @@ void verbs_request_gone(struct shim_domain *domain, uint32_t id) {
 
 struct rdma_cm_id *verbs_request_release(struct shim_request *request) {
   struct rdma_cm_id *cm = request->cm;
-  verbs_event_drop(request->domain, &request->arrival);
+  shim_event_drop(&request->domain->events, &request->arrival);
   shim_list_remove(&request->link);
   free(request);
   return cm;

@@ -22,7 +22,7 @@ void verbs_queue_give_event(struct shim_queue *queue) {
   if (!queue->owed)
     return;
   queue->owed = false;
-  verbs_event_push(queue->domain, &queue->readable);
+  shim_event_push(&queue->domain->events, &queue->readable);
 }
 
 void verbs_queue_wake(struct shim_queue *queue, uint32_t notices) {
