@@ -184,4 +184,12 @@ describe('a libfabric that can less', () => {
     const url = 'libfabric+tcp;ofi_rxm://127.0.0.1:0?endpoint=rdm';
     expect(await limited(url, 'lacks=writedata')).toEqual({ atomics: 'native', arrived: everything });
   }, 40_000);
+
+  test('memory that belongs to an endpoint is bound to it, where there is only one', async () => {
+    const need = 'needs=FI_MR_ENDPOINT';
+    const url = 'libfabric+tcp;ofi_rxm://127.0.0.1:0?endpoint=rdm';
+    expect(await limited(url, need)).toEqual({ atomics: 'native', arrived: everything });
+    const { code } = await limited('libfabric+tcp://127.0.0.1:0?endpoint=msg', need);
+    expect(code).toBe('RDMA_ERR_PROVIDER_UNSUITABLE');
+  }, 40_000);
 });
