@@ -50,6 +50,49 @@ const program = `
   console.log(JSON.stringify({ atomics: transport.capabilities.atomics, arrived }));
   await transport.close();`;
 
+/** Eight writes with immediates at once, again and again: every one arrives once and completes once. */
+const flood = `
+  import { createCompletionBatch, openTransport, requireSuccess } from '@rfaas/rdmalib';
+  const transport = openTransport(process.argv[1]);
+  const domain = transport.openProtectionDomain();
+  const access = ['local-write', 'remote-write', 'remote-read'];
+  const [from, to] = [0, 1].map(() => domain.allocateMemory({ byteLength: 4096, access }));
+  const listener = await domain.listen({ host: '127.0.0.1', port: 0 });
+  const [sends, receives] = [0, 1].map(() => domain.createCompletionQueue({ depth: 64 }));
+  const depths = { sendCompletions: sends, receiveCompletions: receives, sendQueueDepth: 8, receiveQueueDepth: 8 };
+  const near = domain.createEndpoint(depths);
+  const connecting = near.connect(listener.address);
+  let far;
+  for await (const request of listener.requests()) {
+    far = request.createEndpoint(depths);
+    far.postEmptyReceives(8);
+    await request.accept(far);
+    break;
+  }
+  await connecting;
+  const target = near.resolveRemote(to.remote);
+  const batch = createCompletionBatch(64);
+  const take = (queue, of) => {
+    const seen = [];
+    for (let idle = 0; seen.length < 8 && idle < 2000; idle += 1) {
+      queue.block(batch, 5);
+      for (let i = 0; i < batch.length; i += 1) seen.push(requireSuccess(batch.at(i))[of]);
+    }
+    return seen.join();
+  };
+  const wrong = [];
+  for (let round = 0; round < 20; round += 1) {
+    const expected = Array.from({ length: 8 }, (_, index) => 8 * round + index);
+    for (const immediate of expected) {
+      near.postWrite({ region: from, offset: 0, byteLength: 64 }, target, 0, { immediate, wrId: immediate });
+    }
+    const [came, done] = [take(receives, 'immediate'), take(sends, 'wrId')];
+    if (came !== expected.join() || done !== expected.join()) wrong.push({ round, came, done });
+    far.postEmptyReceives(8);
+  }
+  console.log(JSON.stringify(wrong));
+  await transport.close();`;
+
 interface Opened {
   readonly code?: string;
   readonly message?: string;
@@ -191,5 +234,12 @@ describe('a libfabric that can less', () => {
     expect(await limited(url, need)).toEqual({ atomics: 'native', arrived: everything });
     const { code } = await limited('libfabric+tcp://127.0.0.1:0?endpoint=msg', need);
     expect(code).toBe('RDMA_ERR_PROVIDER_UNSUITABLE');
+  }, 40_000);
+
+  test('a write whose message finds no room arrives and completes once', async () => {
+    const url = 'libfabric+tcp;ofi_rxm://127.0.0.1:0?endpoint=rdm';
+    const environment = { LD_PRELOAD: limiting.path, LIMITED_LIBFABRIC: 'lacks=writedata,busy' };
+    const result = await runNode(['--input-type=module', '-e', flood, url], { environment });
+    expect(result).toMatchObject({ code: 0, errors: '', output: '[]\n' });
   }, 40_000);
 });

@@ -84,7 +84,7 @@ static int64_t write_with_data(struct shim_endpoint *endpoint, struct fabric_op 
 
 /* The immediate as a message of its own, behind the write: where the data of a write has no room for what is to be
  * said. Messages do not overtake writes on one endpoint (FI_ORDER_SAW). */
-static int64_t tell_by_message(struct shim_endpoint *endpoint, const struct fabric_prepared *prepared) {
+int64_t fabric_tell(struct shim_endpoint *endpoint, const struct fabric_prepared *prepared) {
   struct fabric_op *op = fabric_op_take(endpoint->domain);
   if (op == NULL)
     return -FI_ENOMEM;
@@ -105,13 +105,12 @@ static int64_t tell_by_message(struct shim_endpoint *endpoint, const struct fabr
 
 static int64_t write_then_tell(struct shim_endpoint *endpoint, struct fabric_op *op,
                                const struct fabric_prepared *prepared) {
-  if (!op->half_done) {
-    int64_t answer = took(endpoint, op, write_only(endpoint, op, prepared, 0, 0));
-    if (answer != 0)
-      return answer;
-    op->half_done = true;
-  }
-  return tell_by_message(endpoint, prepared);
+  int64_t answer = took(endpoint, op, write_only(endpoint, op, prepared, 0, 0));
+  if (answer != 0)
+    return answer;
+  answer = fabric_tell(endpoint, prepared);
+  op->half_done = answer != 0;
+  return answer;
 }
 
 /* What the data says: the immediate, and what the receiver cannot know otherwise. */

@@ -10,7 +10,7 @@ int fabric_keep(struct shim_endpoint *endpoint, struct fabric_op *op, const stru
   struct fabric_kept *kept = malloc(sizeof *kept);
   if (kept == NULL)
     return shim_fail(ENOMEM, "no memory to keep a request until the peer is ready");
-  kept->op = op;
+  kept->op = op->half_done ? NULL : op;
   kept->prepared = *prepared;
   shim_list_init(&kept->link);
   shim_list_append(&endpoint->kept, &kept->link);
@@ -31,7 +31,11 @@ static void forget(struct fabric_kept *kept) {
 void fabric_kept_post(struct shim_endpoint *endpoint) {
   while (endpoint->ready && !shim_list_is_empty(&endpoint->kept)) {
     struct fabric_kept *kept = first(endpoint);
-    int64_t answer = fabric_issue(endpoint, kept->op, &kept->prepared);
+    int64_t answer =
+        kept->op != NULL ? fabric_issue(endpoint, kept->op, &kept->prepared) : fabric_tell(endpoint, &kept->prepared);
+    /* The write's own completion gives its operation to others: it is not to be touched any more. */
+    if (kept->op != NULL && kept->op->half_done)
+      kept->op = NULL;
     if (answer == -FI_EAGAIN)
       return;
     if (answer != 0) {
@@ -48,8 +52,8 @@ void fabric_kept_post(struct shim_endpoint *endpoint) {
 void fabric_kept_drop(struct shim_endpoint *endpoint) {
   while (!shim_list_is_empty(&endpoint->kept)) {
     struct fabric_kept *kept = first(endpoint);
-    /* One that is half done is the provider's, and on the list of outstanding ones. */
-    if (!kept->op->half_done)
+    /* What is under way is on that list already. */
+    if (kept->op != NULL)
       shim_list_append(&endpoint->outstanding, &kept->op->link);
     forget(kept);
   }

@@ -214,7 +214,7 @@ struct fabric_op {
   uint8_t kind; /* enum fabric_op_kind */
   uint8_t opcode;
   bool signaled;
-  bool half_done; /* the write is under way, the message about it is to follow */
+  bool half_done; /* while it is handed over: the write is under way, the message about it could not follow */
   void *desc;     /* of the memory below */
   struct fabric_header header;
   uint8_t payload[FABRIC_MOST_INLINE]; /* behind the header: of an inline request */

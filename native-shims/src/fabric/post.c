@@ -189,10 +189,12 @@ static int post(struct shim_endpoint *endpoint, struct fabric_prepared *prepared
   }
   if (__builtin_expect(answer == -FI_EAGAIN, 0)) {
     int error = fabric_keep(endpoint, op, prepared);
-    if (error != 0) {
+    if (error != 0 && !op->half_done) {
       fabric_op_give(domain, op);
       return error;
     }
+    if (error != 0)
+      fabric_endpoint_doom(endpoint, SHIM_PROTOCOL_VIOLATION, "libfabric wrote, and there is no memory to tell of it");
   } else if (__builtin_expect(answer != 0, 0)) {
     if (!op->half_done) {
       fabric_op_give(domain, op);

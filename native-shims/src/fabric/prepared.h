@@ -23,7 +23,7 @@ struct fabric_prepared {
 /* A request that could not go out yet. */
 struct fabric_kept {
   struct shim_list link;
-  struct fabric_op *op;
+  struct fabric_op *op; /* NULL: the write is under way on its own, only the message about it is to follow */
   struct fabric_prepared prepared;
 };
 
@@ -40,7 +40,10 @@ static inline bool fabric_fits_data(const struct shim_domain *domain, const stru
 
 /* issue.c: hands a request to libfabric: 0, -FI_EAGAIN, or another negative errno of libfabric. */
 int64_t fabric_issue(struct shim_endpoint *endpoint, struct fabric_op *op, const struct fabric_prepared *prepared);
-/* The same for a write with an immediate that may be forgotten once it is posted. Its bytes are at `payload`. */
+/* The message about a write that is under way. */
+int64_t fabric_tell(struct shim_endpoint *endpoint, const struct fabric_prepared *prepared);
+/* The same as fabric_issue for a write with an immediate that may be forgotten once it is posted. Its bytes are at
+ * `payload`. */
 int64_t fabric_inject(struct shim_endpoint *endpoint, const void *payload, const struct fabric_prepared *prepared);
 /* A read of the peer's landing, behind everything posted before. */
 int64_t fabric_issue_fence(struct shim_endpoint *endpoint);

@@ -6,6 +6,7 @@
  *   lacks=FI_RMA       no provider has this capability (FI_MSG, FI_RMA, FI_READ, FI_WRITE, FI_ATOMIC)
  *   lacks=FI_EP_MSG    no provider has endpoints of this type (FI_EP_MSG, FI_EP_RDM)
  *   lacks=writedata    endpoints refuse to write with data, as those of cxi do
+ *   lacks=writedata,busy  and have no room for three of four sends
  *   needs=FI_MR_ENDPOINT  memory is registered with an endpoint: only when it was bound to one and enabled
  */
 #include "interposition.h"
@@ -94,9 +95,24 @@ static ssize_t writemsg(struct fid_ep *ep, const struct fi_msg_rma *msg, uint64_
   return (flags & FI_REMOTE_CQ_DATA) != 0 ? -FI_ENOSYS : real_rma_ops->writemsg(ep, msg, flags);
 }
 
+static struct fi_ops_msg msg_ops;
+static struct fi_ops_msg *real_msg_ops;
+
+static ssize_t busy_send(struct fid_ep *ep, const void *buf, size_t len, void *desc, fi_addr_t dest_addr,
+                         void *context) {
+  static unsigned int calls;
+  return ++calls % 4u != 0 ? -FI_EAGAIN : real_msg_ops->send(ep, buf, len, desc, dest_addr, context);
+}
+
 static int open_endpoint(struct fid_domain *domain, struct fi_info *info, struct fid_ep **endpoint, void *context) {
   int answer = real_domain_ops->endpoint(domain, info, endpoint, context);
-  if (answer == 0 && strcmp(limit(), "lacks=writedata") == 0) {
+  if (answer == 0 && strcmp(limit(), "lacks=writedata,busy") == 0) {
+    real_msg_ops = (*endpoint)->msg;
+    msg_ops = *real_msg_ops;
+    msg_ops.send = busy_send;
+    (*endpoint)->msg = &msg_ops;
+  }
+  if (answer == 0 && strncmp(limit(), "lacks=writedata", strlen("lacks=writedata")) == 0) {
     real_rma_ops = (*endpoint)->rma;
     rma_ops = *real_rma_ops;
     rma_ops.writedata = no_writedata;
