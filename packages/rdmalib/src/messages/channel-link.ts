@@ -1,10 +1,11 @@
 import { createCompletionBatch } from '../native/completion-batch.ts';
 import type { CompletionQueue } from '../transport/completion-queue.ts';
 import type { Endpoint, EndpointOptions } from '../transport/endpoint.ts';
+import type { MemoryRegion } from '../transport/memory-region.ts';
 import type { ProtectionDomain } from '../transport/protection-domain.ts';
 import type { WorkCompletion } from '../transport/work-completion.ts';
 import { frameHeaderBytes, helloPayloadBytes, writeFrame, type FrameKind } from './message-frame.ts';
-import { MessageSlots } from './message-slots.ts';
+import { MessageSlots, slotsBytes } from './message-slots.ts';
 
 /** Messages that one side may send before the other has taken one. */
 export const windowMessages = 16;
@@ -30,6 +31,7 @@ export class ChannelLink {
   /** Longest message that this side takes. */
   readonly maxMessageBytes: number;
   readonly #queue: CompletionQueue;
+  readonly #memory: MemoryRegion;
   readonly #incoming: MessageSlots;
   readonly #outgoing: MessageSlots;
   readonly #control: MessageSlots;
@@ -53,9 +55,15 @@ export class ChannelLink {
     const receives = windowMessages + controlFrames;
     const sends = windowMessages + controlFrames + userRequests;
     try {
-      this.#incoming = keep(new MessageSlots(domain, receives, slotBytes));
-      this.#outgoing = keep(new MessageSlots(domain, windowMessages, slotBytes));
-      this.#control = keep(new MessageSlots(domain, controlFrames, controlSlotBytes));
+      // One region for all of them: opening one takes longer than anything else here.
+      const outgoing = slotsBytes(receives, slotBytes);
+      const control = outgoing + slotsBytes(windowMessages, slotBytes);
+      const byteLength = control + slotsBytes(controlFrames, controlSlotBytes);
+      const memory = keep(domain.allocateMemory({ byteLength, access: ['local-write'] }));
+      this.#memory = memory;
+      this.#incoming = new MessageSlots(memory, 0, receives, slotBytes);
+      this.#outgoing = new MessageSlots(memory, outgoing, windowMessages, slotBytes);
+      this.#control = new MessageSlots(memory, control, controlFrames, controlSlotBytes);
       this.#queue = keep(domain.createCompletionQueue({ depth: receives + sends }));
       this.endpoint = createEndpoint({
         sendCompletions: this.#queue,
@@ -121,9 +129,8 @@ export class ChannelLink {
 
   async close(): Promise<void> {
     await this.endpoint.close();
-    for (const what of [this.#queue, this.#control, this.#outgoing, this.#incoming]) {
-      what.close();
-    }
+    this.#queue.close();
+    this.#memory.close();
   }
 
   #handle(

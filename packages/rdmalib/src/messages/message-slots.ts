@@ -1,17 +1,22 @@
 import type { LocalSegment, MemoryRegion } from '../transport/memory-region.ts';
-import type { ProtectionDomain } from '../transport/protection-domain.ts';
 
-/** A region cut into equal slots; a request's wrId is the number of its slot. */
+/** How much of a region slots take: whole cache lines each. */
+export function slotsBytes(count: number, slotBytes: number): number {
+  return count * wholeLines(slotBytes);
+}
+
+/** A part of a region, cut into equal slots; a request's wrId is the number of its slot. */
 export class MessageSlots {
   readonly slotBytes: number;
-  readonly count: number;
   readonly #region: MemoryRegion;
+  readonly #start: number;
   readonly #free: number[];
 
-  constructor(domain: ProtectionDomain, count: number, slotBytes: number) {
-    this.slotBytes = Math.ceil(slotBytes / 64) * 64;
-    this.count = count;
-    this.#region = domain.allocateMemory({ byteLength: count * this.slotBytes, access: ['local-write'] });
+  /** They take {@link slotsBytes} of the region from `start` on. */
+  constructor(region: MemoryRegion, start: number, count: number, slotBytes: number) {
+    this.slotBytes = wholeLines(slotBytes);
+    this.#region = region;
+    this.#start = start;
     this.#free = Array.from({ length: count }, (_, index) => count - 1 - index);
   }
 
@@ -25,14 +30,15 @@ export class MessageSlots {
   }
 
   bytes(slot: number): Uint8Array {
-    return this.#region.bytes.subarray(slot * this.slotBytes, (slot + 1) * this.slotBytes);
+    const start = this.#start + slot * this.slotBytes;
+    return this.#region.bytes.subarray(start, start + this.slotBytes);
   }
 
   segment(slot: number, byteLength: number): LocalSegment {
-    return { region: this.#region, offset: slot * this.slotBytes, byteLength };
+    return { region: this.#region, offset: this.#start + slot * this.slotBytes, byteLength };
   }
+}
 
-  close(): void {
-    this.#region.close();
-  }
+function wholeLines(bytes: number): number {
+  return Math.ceil(bytes / 64) * 64;
 }
