@@ -16,6 +16,7 @@ import {
 } from '../programs/cold-start.ts';
 import { LocalNode } from '../programs/local-node.ts';
 import { measurement, type Benchmark, type BenchmarkSetting } from './benchmark.ts';
+import { FUNCTIONS_MODULE } from './invocation.ts';
 
 const THREADS = [1, 2, 4, 8, 16, 32];
 /** A row stops after so long, with as many samples as it has by then. */
@@ -23,7 +24,13 @@ const LONGEST_ROW_NS = 20e9;
 const FEWEST_SAMPLES = 2;
 
 /** How the executor comes, and whether the client's process has done the same before. */
-const KINDS = ['started', 'prewarmed', 'prewarmed, new client', 'kept warm'] as const;
+const KINDS = [
+  'started',
+  'prewarmed',
+  'prewarmed, JavaScript',
+  'prewarmed, new client',
+  'kept warm',
+] as const;
 type Kind = (typeof KINDS)[number];
 
 interface ColdResult {
@@ -37,8 +44,8 @@ interface ColdResult {
 export const cold: Benchmark = {
   name: 'cold',
   description:
-    'from asking for a lease to the first result, step by step, with 1 to 32 threads: started, prewarmed, by a client in a new ' +
-    'process, and kept warm',
+    'from asking for a lease to the first result, step by step, with 1 to 32 threads: started, prewarmed, with a JavaScript ' +
+    'package, by a client in a new process, and kept warm',
   isReferenced: true,
   async run(setting) {
     const { quick, processors, repetitions } = setting;
@@ -60,7 +67,8 @@ export const cold: Benchmark = {
         processors,
         repetitions,
         steps: COLD_STEPS.join(', '),
-        package: 'native, libbench_functions.so',
+        package:
+          'native, libbench_functions.so; JavaScript: a module file, which the client bundles each time',
         client:
           'one process, whose first allocation is not counted; "new client": a process each, which has the SDK loaded',
       },
@@ -137,6 +145,8 @@ async function startOnce(kind: Kind, threads: number, node: LocalNode, client: C
     case 'started':
     case 'prewarmed':
       return coldStart(client, threads);
+    case 'prewarmed, JavaScript':
+      return coldStart(client, threads, { module: FUNCTIONS_MODULE });
     case 'prewarmed, new client':
       return inNewProcess(node, threads);
     case 'kept warm':
