@@ -28,14 +28,24 @@ const INTEGRATION = [
 /** An emulated processor runs JavaScript some ten times slower, and another machine may be emulated at the same time. */
 const PATIENTLY = ['--runInBand', '--verbose', '--testTimeout=240000'];
 
-/** Parts for jest: the files of each, whose project has the part's name. */
-const TEST_FILES = {
-  conformance: ['tests/conformance/verbs.test.ts'],
-  integration: INTEGRATION.map((name) => `tests/integration/${name}.test.ts`),
-  'soft-roce': [`tests/soft-roce/test/${mode}/${mode === 'two-machines' ? `on-machine-${machine}` : ''}`],
+const LIBFABRIC = ['msg', 'rdm'].map((endpoint) => `tests/conformance/libfabric-verbs-${endpoint}.test.ts`);
+
+/** Parts for jest: each one's project and files. */
+const JEST_PARTS = {
+  // Of libfabric only the conversations within one process.
+  conformance: { project: 'conformance', files: ['tests/conformance/verbs.test.ts', ...LIBFABRIC] },
+  libfabric: { project: 'conformance', files: LIBFABRIC },
+  integration: {
+    project: 'integration',
+    files: INTEGRATION.map((name) => `tests/integration/${name}.test.ts`),
+  },
+  'soft-roce': {
+    project: 'soft-roce',
+    files: [`tests/soft-roce/test/${mode}/${mode === 'two-machines' ? `on-machine-${machine}` : ''}`],
+  },
 };
 
-process.env.RFAAS_REQUIRE_TRANSPORTS = 'verbs';
+process.env.RFAAS_REQUIRE_TRANSPORTS = 'verbs,libfabric:verbs;msg,libfabric:verbs;ofi_rxm;rdm';
 // ofi_rxm makes one completion queue for so many peers, and those of Soft-RoCE are small.
 process.env.FI_UNIVERSE_SIZE ??= '64';
 process.env.FABRIC_TEST_HOST ??= addresses.split(',')[0];
@@ -48,9 +58,11 @@ cpSync(bundles, root, { recursive: true });
 
 const total = noTests();
 if (parts.includes('c-tests')) addTests(total, await timed('C tests', runCTests));
-const projects = parts.filter((part) => part in TEST_FILES);
+if (parts.includes('libfabric')) process.env.RFAAS_TEST_ALL_OF_LIBFABRIC_VERBS = '1';
+const jestParts = parts.filter((part) => part in JEST_PARTS).map((part) => JEST_PARTS[part]);
+const projects = [...new Set(jestParts.map(({ project }) => project))];
 // Once for all of them: jest itself takes a while to load.
-const parameters = [...PATIENTLY, ...projects.flatMap((project) => TEST_FILES[project])];
+const parameters = [...PATIENTLY, ...jestParts.flatMap(({ files }) => files)];
 addTests(total, await timed(projects.join(', '), () => runJestTests(root, projects, parameters)));
 writeFileSync(join(shared, `results-${machine}.json`), JSON.stringify(total));
 

@@ -12,7 +12,8 @@ const GUEST_TESTS = fileURLToPath(new URL('../guest-tests.mjs', import.meta.url)
 
 /**
  * The boots that test everything there is, longest first, and what is tested in each (guest-tests.mjs). `alone`: its tests
- * spin on both processors, and another machine beside them would take both many times longer.
+ * spin on both processors, and another machine beside them would take both many times longer. `ifNamed`: runs only where
+ * `--part` asks for it.
  */
 const BOOTS = [
   { name: 'contract', mode: 'one-device', parts: ['c-tests', 'conformance'], alone: true },
@@ -20,6 +21,7 @@ const BOOTS = [
   { name: 'one-device', mode: 'one-device', parts: ['soft-roce'] },
   { name: 'two-devices', mode: 'two-devices', netem: 'delay 200us loss 0.3%', parts: ['soft-roce'] },
   { name: 'two-machines', mode: 'two-machines', parts: ['soft-roce'] },
+  { name: 'libfabric', mode: 'one-device', parts: ['libfabric'], alone: true, ifNamed: true },
 ];
 
 /** What `--part` may name. */
@@ -51,7 +53,9 @@ export async function runTestPlan(options, boot) {
 
 async function runBoots(options, boot) {
   const total = noTests();
-  const chosen = BOOTS.filter(({ name }) => options.parts.length === 0 || options.parts.includes(name));
+  const chosen = BOOTS.filter(({ name, ifNamed }) =>
+    options.parts.length === 0 ? !ifNamed : options.parts.includes(name),
+  );
   let interrupted = 0;
   const runSome = async (waiting, atOnce) => {
     const work = async () => {
