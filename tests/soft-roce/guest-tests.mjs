@@ -17,13 +17,8 @@ const {
 } = process.env;
 
 /** Integration tests that are about what a transport carries; they run on verbs unchanged. */
-const INTEGRATION = [
-  'client-invocation',
-  'client-connections',
-  'client-failures',
-  'client-packages',
-  'sudden-deaths',
-];
+const INVOCATIONS = ['client-invocation', 'client-connections', 'client-failures'];
+const PROCESSES = ['client-packages', 'sudden-deaths'];
 
 /** An emulated processor runs JavaScript some ten times slower, and another machine may be emulated at the same time. */
 const PATIENTLY = ['--runInBand', '--verbose', '--testTimeout=240000'];
@@ -32,13 +27,12 @@ const LIBFABRIC = ['msg', 'rdm'].map((endpoint) => `tests/conformance/libfabric-
 
 /** Parts for jest: each one's project and files. */
 const JEST_PARTS = {
-  // Of libfabric only the conversations within one process.
-  conformance: { project: 'conformance', files: ['tests/conformance/verbs.test.ts', ...LIBFABRIC] },
+  conformance: { project: 'conformance', files: ['tests/conformance/verbs.test.ts'] },
+  // Only the conversations within one process, or all.
   libfabric: { project: 'conformance', files: LIBFABRIC },
-  integration: {
-    project: 'integration',
-    files: INTEGRATION.map((name) => `tests/integration/${name}.test.ts`),
-  },
+  'all-of-libfabric': { project: 'conformance', files: LIBFABRIC },
+  invocations: { project: 'integration', files: integration(INVOCATIONS) },
+  processes: { project: 'integration', files: integration(PROCESSES) },
   'soft-roce': {
     project: 'soft-roce',
     files: [`tests/soft-roce/test/${mode}/${mode === 'two-machines' ? `on-machine-${machine}` : ''}`],
@@ -58,13 +52,17 @@ cpSync(bundles, root, { recursive: true });
 
 const total = noTests();
 if (parts.includes('c-tests')) addTests(total, await timed('C tests', runCTests));
-if (parts.includes('libfabric')) process.env.RFAAS_TEST_ALL_OF_LIBFABRIC_VERBS = '1';
+if (parts.includes('all-of-libfabric')) process.env.RFAAS_TEST_ALL_OF_LIBFABRIC_VERBS = '1';
 const jestParts = parts.filter((part) => part in JEST_PARTS).map((part) => JEST_PARTS[part]);
 const projects = [...new Set(jestParts.map(({ project }) => project))];
 // Once for all of them: jest itself takes a while to load.
 const parameters = [...PATIENTLY, ...jestParts.flatMap(({ files }) => files)];
 addTests(total, await timed(projects.join(', '), () => runJestTests(root, projects, parameters)));
 writeFileSync(join(shared, `results-${machine}.json`), JSON.stringify(total));
+
+function integration(names) {
+  return names.map((name) => `tests/integration/${name}.test.ts`);
+}
 
 async function timed(what, run) {
   const started = performance.now();
