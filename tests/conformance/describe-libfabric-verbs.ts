@@ -11,7 +11,7 @@ export function describeLibfabricVerbs(provider: string, endpoint: string): void
     url,
     open: () => openTransport(url),
     address: () => ({ host, port: 0 }),
-    // All of it takes four minutes in the emulated machine, which runs that as a part of its own.
+    // All of it takes five minutes in the emulated machine, which runs that as a part of its own.
     isBrief: host !== '' && process.env['RFAAS_TEST_ALL_OF_LIBFABRIC_VERBS'] === undefined,
     unavailable: () => verbsObstacle(url),
   });
