@@ -15,27 +15,32 @@ export interface Route {
 }
 
 /**
- * The ways of one thread to its executor manager and, once it has one, to its client: one domain for both where that is
- * possible. Nothing is closed: it all ends with the process.
+ * The ways of one thread to its executor manager and, once it has one, to its client: one domain for all peers that are reached
+ * the same way. Nothing is closed: it all ends with the process.
  */
 export class Routes {
   readonly manager: Route;
   readonly #managerUrl: TransportUrl;
+  readonly #opened: { readonly url: TransportUrl; readonly domain: ProtectionDomain }[] = [];
 
   /** Opens the manager's transport; throws RdmaError. */
   constructor(managerUrl: string) {
     this.#managerUrl = parseTransportUrl(managerUrl);
-    const domain = openTransport(this.#managerUrl).openProtectionDomain();
-    this.manager = { domain, address: addressOf(this.#managerUrl) };
+    this.manager = this.#to(this.#managerUrl);
   }
 
   /** The way to a client. Throws RdmaError for a transport that does not open here. */
   toClient(clientUrl: string): Route {
     // Whom to trust and which device to use is for this node to say, not for the client.
-    const url = withOwnOptions(parseTransportUrl(clientUrl), this.#managerUrl);
-    const domain = sameTransport(url, this.#managerUrl)
-      ? this.manager.domain
-      : openTransport(url).openProtectionDomain();
+    return this.#to(withOwnOptions(parseTransportUrl(clientUrl), this.#managerUrl));
+  }
+
+  #to(url: TransportUrl): Route {
+    let domain = this.#opened.find((opened) => sameTransport(opened.url, url))?.domain;
+    if (domain === undefined) {
+      domain = openTransport(url).openProtectionDomain();
+      this.#opened.push({ url, domain });
+    }
     return { domain, address: addressOf(url) };
   }
 }

@@ -1,5 +1,5 @@
 import { encodeMessage, invocationInputOffset } from '@rfaas/core/wire';
-import type { MemoryRegion, ProtectionDomain, RemoteMemory } from '@rfaas/rdmalib';
+import type { CompletionQueue, MemoryRegion, ProtectionDomain, RemoteMemory } from '@rfaas/rdmalib';
 import { AtomicUsageReporter } from '../accounting/atomic-usage-reporter.ts';
 import type { AccountingConnection } from '../accounting/atomic-usage-reporter.ts';
 import { MessageUsageReporter } from '../accounting/message-usage-reporter.ts';
@@ -56,6 +56,8 @@ export class WorkerThread {
   readonly #accounting: AccountingConnection | undefined;
   readonly #contexts = ServeContext.collector();
   #ahead: Place | undefined;
+  /** The queue of the service that ended last. The main thread may interrupt it until it has heard of that end. */
+  #spentQueue: CompletionQueue | undefined;
   #usage: UsageReporter | undefined;
 
   private constructor(
@@ -84,6 +86,9 @@ export class WorkerThread {
 
   /** Serves one client until told to stop, or until it is gone. */
   async serve({ assignment, functions, stopped }: AssignedService): Promise<LoopEnd> {
+    // Who assigns has heard of the last end.
+    this.#spentQueue?.close();
+    this.#spentQueue = undefined;
     if (assignment.cpu !== undefined) {
       new HostFunctions().pinThread(assignment.cpu);
     }
@@ -106,6 +111,7 @@ export class WorkerThread {
       await usage.flush();
     }
     await client.endpoint.close();
+    this.#spentQueue = client.queue;
     context.close();
     regions.forEach((region) => region?.close());
     return end;

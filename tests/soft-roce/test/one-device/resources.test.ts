@@ -66,6 +66,21 @@ test('fifty allocations leave nothing behind', async () => {
   await expectResources(before);
 }, 600_000);
 
+test('an executor that is kept warm has no more of the device each time it comes back', async () => {
+  await using cluster = await LocalCluster.single({ cores: 1, executor: { keep_warm_ms: 600_000 } });
+  await using client = await cluster.connect();
+  await using lease = await client.lease({ cores: 1 });
+  const serve = async (): Promise<string> => {
+    await using executor = await lease.allocate({ library: library.path }, { hotTimeout: 0 });
+    return executor.invokeSync('process_id', Uint8Array.of()).join();
+  };
+  const process = await serve();
+  expect(await serve()).toBe(process);
+  const before = resources();
+  for (let round = 0; round < 3; round += 1) expect(await serve()).toBe(process);
+  await expectResources(before);
+});
+
 test('no invocation meets a receiver that is not ready', async () => {
   await using cluster = await LocalCluster.single({ cores: 1 });
   await using client = await cluster.connect();
