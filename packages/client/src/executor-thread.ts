@@ -208,8 +208,7 @@ export class ExecutorThread implements SchedulableThread {
       if (!this.table.isWaiting(slot)) continue;
       const invocation = this.table.ownerOf(slot);
       this.table.complete(slot);
-      invocation?.reject(error);
-      invocation?.releaseBuffers();
+      invocation?.fail(error);
     }
   }
 

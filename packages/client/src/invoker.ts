@@ -160,8 +160,7 @@ export class Invoker {
     this.#pump.stop();
     for (const thread of this.#threads) thread.failAll(error);
     for (const invocation of this.#scheduler.drain()) {
-      invocation.reject(error);
-      invocation.releaseBuffers();
+      invocation.fail(error);
     }
   }
 
@@ -274,8 +273,9 @@ export class Invoker {
       }
     } catch (error) {
       thread.table.giveBack(slot);
-      invocation.reject(error);
-      invocation.releaseBuffers();
+      // A request that found the executor lost waits to hear why, as those in flight do.
+      if (this.#ending === undefined) invocation.fail(error);
+      else void this.#ending.then((reason) => invocation.fail(reason));
     }
   }
 

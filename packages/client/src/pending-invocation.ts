@@ -124,6 +124,12 @@ export class PendingInvocation {
     this.#reject(error);
   }
 
+  /** It is over for good: rejects, and gives its buffers back. */
+  fail(error: unknown): void {
+    this.reject(error);
+    this.releaseBuffers();
+  }
+
   /** The executor cannot touch its buffers any more. */
   releaseBuffers(): void {
     this.output?.release();

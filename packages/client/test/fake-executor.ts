@@ -53,6 +53,8 @@ export class FakeExecutor {
   onInvoke: ((request: FakeRequest) => void) | undefined;
   /** Sees every request that is submitted and may answer it at once. */
   onSubmit: ((request: FakeRequest) => void) | undefined;
+  /** Hears of every loss. */
+  onLost: (() => void) | undefined;
   /** What the next submit or invoke returns instead of posting. */
   nextPostResult = 0;
   readonly #connections: FakeConnection[];
@@ -76,7 +78,10 @@ export class FakeExecutor {
         announcement: { index, slots, slotStride: STRIDE, inputBytes, outputBytes, memory },
         owner: this.owner,
         isControlled: () => true,
-        onLost: (reason) => void this.lost.push(reason),
+        onLost: (reason) => {
+          this.lost.push(reason);
+          this.onLost?.();
+        },
       });
     });
   }

@@ -222,6 +222,20 @@ describe('the end of an executor', () => {
     expect(await result).toBe(end);
   });
 
+  test('is waited for by a request that finds the connection broken, too', async () => {
+    const { fake, invoker, memory } = setUp();
+    let tell!: (error: RfaasError) => void;
+    fake.onLost = () => invoker.suspend(new Promise((resolve) => (tell = resolve)));
+    fake.disconnect();
+    fake.nextPostResult = -107;
+    const output = memory.allocateOutput(8);
+    const result = failureOf(invoker.invoke(echo, bytes('a'), output, {}));
+    expect(output.isBusy).toBe(true);
+    tell(end);
+    expect(await result).toBe(end);
+    expect(output.isBusy).toBe(false);
+  });
+
   test('is noticed by a synchronous call whose connection breaks', () => {
     const { fake, invoker } = setUp();
     fake.onInvoke = () => fake.disconnect();
