@@ -16,12 +16,11 @@ const GUEST_TESTS = fileURLToPath(new URL('../guest-tests.mjs', import.meta.url)
  * `--part` asks for it.
  */
 const BOOTS = [
-  { name: 'contract', mode: 'one-device', parts: ['c-tests', 'conformance'], alone: true },
+  { name: 'contract', mode: 'one-device', parts: ['c-tests', 'conformance', 'libfabric'], alone: true },
   { name: 'one-device', mode: 'one-device', parts: ['soft-roce'] },
   { name: 'invocations', mode: 'one-device', parts: ['invocations'] },
   { name: 'processes', mode: 'one-device', parts: ['processes'] },
   { name: 'two-devices', mode: 'two-devices', netem: 'delay 200us loss 0.3%', parts: ['soft-roce'] },
-  { name: 'libfabric', mode: 'one-device', parts: ['libfabric'] },
   { name: 'two-machines', mode: 'two-machines', parts: ['soft-roce'] },
   { name: 'all-of-libfabric', mode: 'one-device', parts: ['all-of-libfabric'], alone: true, ifNamed: true },
 ];
