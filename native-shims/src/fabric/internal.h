@@ -15,7 +15,8 @@ void fabric_random(void *bytes, uint32_t count);
 /* -errno with text; `call` is what libfabric answered with a negative number of its own. */
 int fabric_fail(const struct shim_domain *domain, const char *call, int64_t result, const char *attempt);
 
-/* sweep.c: removes the files that dead processes left, where the provider has such. */
+/* sweep.c: removes the files that dead processes left, and at its exit those of this one, where the provider has such.
+ */
 void fabric_sweep(const struct shim_domain *domain);
 
 /* What rdmalib wants of a provider. */
