@@ -93,7 +93,7 @@ export class WorkerThread {
       new HostFunctions().pinThread(assignment.cpu);
     }
     const route = this.#routes.toClient(assignment.clientUrl);
-    const place = this.#place(route.domain, assignment);
+    const place = await this.#place(route.domain, assignment);
     const { context, memory, client } = place;
     await connectToClient(client, route, assignment, this.#preparation.index);
     const regions: ({ close(): void } | undefined)[] = [memory];
@@ -118,7 +118,7 @@ export class WorkerThread {
   }
 
   /** What was made ahead if it is what the client asked for, else what it asked for. */
-  #place(domain: ProtectionDomain, assignment: ThreadAssignment): Place {
+  async #place(domain: ProtectionDomain, assignment: ThreadAssignment): Promise<Place> {
     const ahead = assignment.isRehearsal ? undefined : this.#ahead;
     if (!assignment.isRehearsal) {
       this.#ahead = undefined;
@@ -132,7 +132,7 @@ export class WorkerThread {
     if (ahead !== undefined && fits) {
       return ahead;
     }
-    void ahead?.client.endpoint.close();
+    await ahead?.client.endpoint.close();
     ahead?.client.queue.close();
     ahead?.context.close();
     ahead?.memory.close();
