@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "error-text.h"
 
+#include "../../include/rdmalib_shim.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +18,13 @@ int shim_fail(int error, const char *format, ...) {
   va_end(arguments);
   errno = kept;
   return -error;
+}
+
+int shim_fail_not_connected(const char *attempt, uint32_t endpoint_id, int32_t state, const char *end) {
+  if (state < SHIM_ESTABLISHED)
+    return shim_fail(ENOTCONN, "%s: endpoint %u is not connected yet", attempt, endpoint_id);
+  const char *separator = end[0] == '\0' ? "" : ": ";
+  return shim_fail(ENOTCONN, "%s: endpoint %u is disconnected%s%s", attempt, endpoint_id, separator, end);
 }
 
 int shim_copy_error_text(char *text, uint32_t capacity) {

@@ -95,8 +95,7 @@ static __attribute__((cold, noinline)) int not_possible(struct shim_endpoint *en
 static __attribute__((cold, noinline)) int cannot_post(const struct shim_endpoint *endpoint,
                                                        const struct shim_work *work) {
   if (endpoint->state != SHIM_ESTABLISHED)
-    return shim_fail(ENOTCONN, "posting a request: endpoint %u is %s", endpoint->id,
-                     endpoint->state < SHIM_ESTABLISHED ? "not connected yet" : "disconnected");
+    return shim_fail_not_connected("posting a request", endpoint->id, endpoint->state, endpoint->end.text);
   if ((work->flags & SHIM_PLACED) != 0)
     return shim_fail(EOPNOTSUPP, "posting a write that is placed already: libfabric cannot map a peer's memory");
   if (work->segment_count > endpoint->max_segments)

@@ -124,7 +124,7 @@ int shim_post_receive(struct shim_endpoint *endpoint, struct shim_region *region
   fabric_lock(domain);
   uint32_t posted = endpoint->empty_receives + endpoint->buffer_receives;
   if (__builtin_expect(endpoint->state >= SHIM_DISCONNECTED, 0))
-    error = shim_fail(ENOTCONN, "posting a receive: endpoint %u is disconnected", endpoint->id);
+    error = shim_fail_not_connected("posting a receive", endpoint->id, endpoint->state, endpoint->end.text);
   else if (__builtin_expect(count > endpoint->receive_depth - posted, 0))
     error = shim_fail(ENOBUFS,
                       "posting %u receives: %u of %u are posted on endpoint %u; take completions first, or open it "

@@ -87,9 +87,10 @@ static int resolve(struct shim_endpoint *endpoint, const struct shim_remote *rem
 int shim_endpoint_resolve(struct shim_endpoint *endpoint, const struct shim_remote *remote, uint32_t milliseconds) {
   struct shim_domain *domain = endpoint->domain;
   fabric_lock(domain);
-  int target = endpoint->state != SHIM_ESTABLISHED || endpoint->tcp == NULL
-                   ? shim_fail(ENOTCONN, "resolving remote memory: endpoint %u is not connected", endpoint->id)
-                   : resolve(endpoint, remote, milliseconds);
+  int target =
+      endpoint->state != SHIM_ESTABLISHED || endpoint->tcp == NULL
+          ? shim_fail_not_connected("resolving remote memory", endpoint->id, endpoint->state, endpoint->end.text)
+          : resolve(endpoint, remote, milliseconds);
   fabric_unlock(domain);
   return target;
 }

@@ -15,7 +15,7 @@ static void append(struct shim_endpoint *endpoint, struct shm_receive receive) {
 }
 
 static int not_connectable(const struct shim_endpoint *endpoint) {
-  return shim_fail(ENOTCONN, "posting a receive: endpoint %u is disconnected", endpoint->id);
+  return shim_fail_not_connected("posting a receive", endpoint->id, endpoint->state, endpoint->end.text);
 }
 
 static int queue_full(const struct shim_endpoint *endpoint, uint32_t count) {

@@ -6,10 +6,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#define DEFAULT_ACK_TIMEOUT 14u /* 67 ms */
-#define DEFAULT_RETRY_COUNT                                                                                            \
-  6u                         /* half a second to several until a silent peer is given up; Soft-RoCE takes 7 for ever */
-#define DEFAULT_RNR_RETRY 7u /* without end: a peer that lives will post a receive, and one that died answers not */
+/* 268 ms, seven times: a host that stands still for a second, as an emulated one may, is not given up. */
+#define DEFAULT_ACK_TIMEOUT 16u
+#define DEFAULT_RETRY_COUNT 6u   /* Soft-RoCE takes 7 for ever */
+#define DEFAULT_RNR_RETRY 7u     /* without end: a peer that lives will post a receive, and one that died answers not */
 #define DEFAULT_MIN_RNR_TIMER 7u /* 0.12 ms; rdma_cm would leave 0, which is 655 ms */
 
 struct key {

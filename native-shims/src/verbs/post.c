@@ -97,8 +97,7 @@ static __attribute__((cold, noinline)) int cannot_post(const struct shim_endpoin
                                                        const struct shim_work *work) {
   int32_t state = __atomic_load_n(&endpoint->state, __ATOMIC_ACQUIRE);
   if (state != SHIM_ESTABLISHED)
-    return shim_fail(ENOTCONN, "posting a request: endpoint %u is %s", endpoint->id,
-                     state < SHIM_ESTABLISHED ? "not connected yet" : "disconnected");
+    return shim_fail_not_connected("posting a request", endpoint->id, state, endpoint->end.text);
   if ((work->flags & SHIM_PLACED) != 0)
     return shim_fail(EOPNOTSUPP, "posting a write that is placed already: verbs cannot map a peer's memory");
   if (work->segment_count > endpoint->domain->max_segments)

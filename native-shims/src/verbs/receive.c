@@ -19,7 +19,7 @@ static int check_buffer(const struct shim_endpoint *endpoint, const struct shim_
 
 static __attribute__((cold, noinline)) int cannot_post(const struct shim_endpoint *endpoint, uint32_t count) {
   if (endpoint->state >= SHIM_DISCONNECTED)
-    return shim_fail(ENOTCONN, "posting a receive: endpoint %u is disconnected", endpoint->id);
+    return shim_fail_not_connected("posting a receive", endpoint->id, endpoint->state, endpoint->end.text);
   return shim_fail(ENOBUFS,
                    "posting %u receives: %u of %u are posted on endpoint %u; take completions first, or open it "
                    "with a larger receive depth",

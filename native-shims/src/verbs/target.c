@@ -32,8 +32,9 @@ static int add(struct shim_endpoint *endpoint, const struct shim_remote *remote)
 
 int shim_endpoint_resolve(struct shim_endpoint *endpoint, const struct shim_remote *remote, uint32_t milliseconds) {
   (void)milliseconds;
-  if (__atomic_load_n(&endpoint->state, __ATOMIC_ACQUIRE) != SHIM_ESTABLISHED)
-    return shim_fail(ENOTCONN, "resolving remote memory: endpoint %u is not connected", endpoint->id);
+  int32_t state = __atomic_load_n(&endpoint->state, __ATOMIC_ACQUIRE);
+  if (state != SHIM_ESTABLISHED)
+    return shim_fail_not_connected("resolving remote memory", endpoint->id, state, endpoint->end.text);
   if (remote->rkey > UINT32_MAX)
     return shim_fail(EACCES, "resolving remote memory: key 0x%llx is none of verbs, whose keys have 32 bits",
                      (unsigned long long)remote->rkey);

@@ -192,6 +192,10 @@ static void a_wrong_key_fails_and_ends_the_connection(void) {
   CHECK_EQUAL(fixture_expect(client.domain, SHIM_EVENT_DISCONNECTED).reason, SHIM_PROTOCOL_VIOLATION);
   (void)fixture_expect(server.domain, SHIM_EVENT_DISCONNECTED);
   CHECK_EQUAL(shim_post(client.endpoint, &work), -ENOTCONN);
+  CHECK(strstr(fixture_error(), "is disconnected: write 3 to ") != NULL);
+  remote.rkey ^= 0x5a5au;
+  CHECK_EQUAL(shim_endpoint_resolve(client.endpoint, &remote, 1000), -ENOTCONN);
+  CHECK(strstr(fixture_error(), "is disconnected: write 3 to ") != NULL);
   end();
 }
 

@@ -11,14 +11,18 @@ import {
 import {
   createCompletionBatch,
   MessageChannel,
+  RdmaError,
   requireSuccess,
   type CompletionQueue,
   type ConnectionRequest,
   type Endpoint,
   type Listener,
   type ProtectionDomain,
+  type RemoteMemory,
+  type RemoteTarget,
 } from '@rfaas/rdmalib';
-import type { ThreadAnnouncement } from './slot-memory.ts';
+import { INPUT_OFFSET, type ThreadAnnouncement } from './slot-memory.ts';
+import { describeError } from './time-limit.ts';
 
 /** Requests and receives beyond one per slot: the announcement's receive, and the loop's one ahead. */
 const SPARE_DEPTH = 8;
@@ -28,6 +32,8 @@ export interface AcceptedThread {
   readonly endpoint: Endpoint;
   readonly queue: CompletionQueue;
   readonly announcement: ThreadAnnouncement;
+  /** Its slots as a target of the connection. */
+  readonly slotMemory: RemoteTarget;
 }
 
 /** Who may connect. */
@@ -48,7 +54,7 @@ export class ExecutorAcceptor {
   readonly control: Promise<MessageChannel>;
   /** Resolves when every thread is connected and ready, in the order of their indices. */
   readonly threads: Promise<AcceptedThread[]>;
-  /** Rejects when the executor breaks the protocol while connecting; never resolves. */
+  /** Rejects when the executor breaks the protocol, or a thread's connection ends, before all is ready; never resolves. */
   readonly failed: Promise<never>;
   readonly #options: AcceptorOptions;
   readonly #ready = new Map<number, AcceptedThread>();
@@ -128,21 +134,25 @@ export class ExecutorAcceptor {
     endpoint.postReceive({ region: message, offset: 0, byteLength: maxMessageBytes }, 1);
     await request.accept(endpoint);
     const byteLength = await receiveOne(queue, endpoint);
-    const announcement = readAnnouncement(message.bytes.slice(0, byteLength), index);
-    askForSlots(endpoint, announcement);
-    this.#ready.set(index, { endpoint, queue, announcement });
+    const { announcement, memory } = readAnnouncement(message.bytes.slice(0, byteLength), index);
+    const slotMemory = resolveSlots(endpoint, memory);
+    this.#ready.set(index, { endpoint, queue, announcement, slotMemory });
     if (this.#ready.size === threads) {
       this.#resolveThreads([...this.#ready.entries()].sort(([a], [b]) => a - b).map(([, thread]) => thread));
     }
   }
 }
 
-/** So that the peer's answer is here when the slots are used, which is where a refusal is told. */
-function askForSlots(endpoint: Endpoint, { memory }: ThreadAnnouncement): void {
+function resolveSlots(endpoint: Endpoint, memory: RemoteMemory): RemoteTarget {
   try {
-    endpoint.resolveRemote(memory);
-  } catch {
-    // Asked again where the slots are used.
+    return endpoint.resolveRemote(memory);
+  } catch (error) {
+    if (!(error instanceof RdmaError) || error.code !== 'RDMA_ERR_CONNECTION_LOST') throw error;
+    throw new RfaasError(
+      'RFAAS_ERR_EXECUTOR_LOST',
+      `an executor thread was lost as soon as it was ready: ${describeError(error)}`,
+      { cause: error },
+    );
   }
 }
 
@@ -159,7 +169,10 @@ async function receiveOne(queue: CompletionQueue, endpoint: Endpoint): Promise<n
   return requireSuccess(batch.at(0)).byteLength;
 }
 
-function readAnnouncement(bytes: Uint8Array, index: number): ThreadAnnouncement {
+function readAnnouncement(
+  bytes: Uint8Array,
+  index: number,
+): { readonly announcement: ThreadAnnouncement; readonly memory: RemoteMemory } {
   const ready = expectMessage(decodeMessage(bytes), 'thread-ready');
   if (ready.index !== index) {
     throw new RfaasError(
@@ -168,5 +181,15 @@ function readAnnouncement(bytes: Uint8Array, index: number): ThreadAnnouncement 
     );
   }
   const { slots, slotStride, inputBytes, outputBytes, address, rkey, length } = ready;
-  return { index, slots, slotStride, inputBytes, outputBytes, memory: { address, rkey, byteLength: length } };
+  if (slotStride < INPUT_OFFSET + inputBytes || length < slots * slotStride) {
+    throw new RfaasError(
+      'RFAAS_ERR_PROTOCOL',
+      `executor thread ${index} announced ${slots} slots of ${inputBytes} bytes, ${slotStride} apart, ` +
+        `in ${length} bytes of memory, where they do not fit`,
+    );
+  }
+  return {
+    announcement: { index, slots, slotStride, inputBytes, outputBytes },
+    memory: { address, rkey, byteLength: length },
+  };
 }

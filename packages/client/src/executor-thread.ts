@@ -1,4 +1,4 @@
-import { RfaasError } from '@rfaas/core';
+import type { RfaasError } from '@rfaas/core';
 import {
   createCompletionBatch,
   statusText,
@@ -9,6 +9,7 @@ import {
 } from '@rfaas/rdmalib';
 import type { InputBuffer, OutputBuffer } from './invocation-buffers.ts';
 import type { SchedulableThread } from './invocation-scheduler.ts';
+import { notPosted } from './invocation-errors.ts';
 import { InvocationTable } from './invocation-table.ts';
 import {
   COMPLETION_WORDS,
@@ -56,11 +57,11 @@ export class ExecutorThread implements SchedulableThread {
   readonly #onLost: (reason: string) => void;
   readonly #synchronous: SynchronousReplies;
   #untended = 0;
-  #isLost = false;
+  #lostBecause: string | undefined;
   #isClosed = false;
 
-  /** Throws RFAAS_ERR_PROTOCOL for an announcement that cannot be, RdmaError where the slots cannot be reached. */
-  constructor({ domain, endpoint, queue, loops, announcement, owner, isControlled, onLost }: ThreadParts) {
+  constructor(parts: ThreadParts) {
+    const { domain, endpoint, queue, loops, announcement, slotMemory, isControlled, onLost } = parts;
     this.index = announcement.index;
     this.queue = queue;
     this.inputBytes = announcement.inputBytes;
@@ -71,21 +72,25 @@ export class ExecutorThread implements SchedulableThread {
     this.table = new InvocationTable(announcement.slots);
     this.#synchronous = new SynchronousReplies(announcement.slots);
     this.#batch = createCompletionBatch(2 * announcement.slots);
-    this.memory = new SlotMemory(domain, endpoint, announcement, owner);
+    this.memory = new SlotMemory(parts);
     const { slots, slotStride } = announcement;
-    const slotMemory = this.memory.target;
     this.#request = new RequestContext(loops, { domain, endpoint, queue, slotMemory, slots, slotStride });
     void endpoint.disconnected.then((reason) => this.#lose(`its connection ended (${reason.kind})`));
   }
 
   /** Slots that an invocation could take now. */
   get freeCount(): number {
-    return this.#isLost ? 0 : this.table.freeCount;
+    return this.isLost ? 0 : this.table.freeCount;
   }
 
   /** The connection is of no use any more. */
   get isLost(): boolean {
-    return this.#isLost;
+    return this.#lostBecause !== undefined;
+  }
+
+  /** Which thread this is and why it is lost, where it is. */
+  get loss(): string {
+    return `thread ${this.index}: ${this.#lostBecause ?? 'not lost'}`;
   }
 
   /** Sends an asynchronous invocation in an acquired slot; its reply comes through {@link poll}. */
@@ -135,8 +140,8 @@ export class ExecutorThread implements SchedulableThread {
       this.replyBytes = words[word.outputBytes]!;
       return 'replied';
     }
-    if (result === LOST) this.#lose(`its connection failed (status ${words[word.status]})`);
-    return result === TIMED_OUT && !this.#isLost ? 'timed-out' : 'lost';
+    if (result === LOST) this.#lose(`a request to it failed (${statusText(words[word.status]!)})`);
+    return result === TIMED_OUT && !this.isLost ? 'timed-out' : 'lost';
   }
 
   /**
@@ -163,7 +168,7 @@ export class ExecutorThread implements SchedulableThread {
   wait(slot: number, milliseconds: number): WaitOutcome {
     const end = performance.now() + milliseconds;
     while (this.table.isWaiting(slot)) {
-      if (this.#isLost) return 'lost';
+      if (this.isLost) return 'lost';
       const left = (end - performance.now()) * 1000;
       if (left <= 0) return 'timed-out';
       this.spinOnce(left);
@@ -203,7 +208,7 @@ export class ExecutorThread implements SchedulableThread {
 
   /** Rejects every invocation in flight here and releases what they held: the executor cannot write any more. */
   failAll(error: RfaasError): void {
-    this.#isLost = true;
+    this.#lostBecause ??= error.message;
     for (let slot = 0; slot < this.table.slots; slot += 1) {
       if (!this.table.isWaiting(slot)) continue;
       const invocation = this.table.ownerOf(slot);
@@ -216,7 +221,7 @@ export class ExecutorThread implements SchedulableThread {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#isLost = true;
+    this.#lostBecause ??= 'it is closed';
     await this.#endpoint.close();
     this.queue.close();
     this.#request.close();
@@ -282,18 +287,14 @@ export class ExecutorThread implements SchedulableThread {
   }
 
   #lose(reason: string): void {
-    if (this.#isLost) return;
-    this.#isLost = true;
-    this.#onLost(`thread ${this.index}: ${reason}`);
+    if (this.isLost) return;
+    this.#lostBecause = reason;
+    this.#onLost(this.loss);
   }
 
   #notPosted(slot: number, result: number): RfaasError {
     this.table.cancel(slot);
     this.#checkState();
-    return new RfaasError(
-      this.#isLost ? 'RFAAS_ERR_EXECUTOR_LOST' : 'RFAAS_ERR_INTERNAL',
-      `a request to executor thread ${this.index} could not be posted (errno ${-result})`,
-      { details: { errno: -result, thread: this.index } },
-    );
+    return notPosted(this, result);
   }
 }

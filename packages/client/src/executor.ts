@@ -60,7 +60,7 @@ export class Executor implements AsyncDisposable {
   #losing: Promise<RfaasError> | undefined;
   #isOver = false;
 
-  /** For `lease.allocate`; throws where the executor announced what cannot be. */
+  /** For `lease.allocate`. */
   constructor(parts: ExecutorParts) {
     const { allocation, session, loops, options } = parts;
     this.#parts = parts;

@@ -120,11 +120,23 @@ export function busyBuffer(kind: string): RfaasError {
   );
 }
 
-/** The error for a synchronous call that the executor did not survive: only the event loop hears why. */
-export function lostWhileCalling(): RfaasError {
+/** The error for a synchronous call that the executor did not survive: only the event loop hears how that ended. */
+export function lostWhileCalling({ loss }: { readonly loss: string }): RfaasError {
   return new RfaasError(
     'RFAAS_ERR_EXECUTOR_LOST',
-    'the executor was lost during the invocation; await executor.ended to learn how it ended',
+    `the executor was lost during the invocation (${loss}); await executor.ended to learn how it ended`,
+  );
+}
+
+/** The error for a request that the transport refused with -errno. */
+export function notPosted(
+  { index, isLost, loss }: { readonly index: number; readonly isLost: boolean; readonly loss: string },
+  result: number,
+): RfaasError {
+  return new RfaasError(
+    isLost ? 'RFAAS_ERR_EXECUTOR_LOST' : 'RFAAS_ERR_INTERNAL',
+    `a request to executor thread ${index} could not be posted (${isLost ? loss : `errno ${-result}`})`,
+    { details: { errno: -result, thread: index } },
   );
 }
 

@@ -202,7 +202,7 @@ export class Invoker {
 
   #liveThread(index: number): ExecutorThread {
     const thread = this.#threads[index]!;
-    if (thread.isLost) throw lostWhileCalling();
+    if (thread.isLost) throw lostWhileCalling(thread);
     return thread;
   }
 
@@ -236,7 +236,7 @@ export class Invoker {
       thread.table.quarantine(slot, abandoned);
       throw deadlinePassed(entry.name, deadlineMs ?? Infinity, true);
     }
-    if (outcome === 'lost') throw lostWhileCalling();
+    if (outcome === 'lost') throw lostWhileCalling(thread);
     const byteLength = thread.replyBytes;
     if (thread.replyStatus !== invocationStatus.ok) {
       throw replyError(entry.name, thread.replyStatus, errorText(result, byteLength));

@@ -1,9 +1,9 @@
-import { RfaasError } from '@rfaas/core';
-import type { Endpoint, MemoryRegion, ProtectionDomain, RemoteMemory, RemoteTarget } from '@rfaas/rdmalib';
+import type { MemoryRegion, ProtectionDomain } from '@rfaas/rdmalib';
 import { OutputBuffer } from './invocation-buffers.ts';
+import type { ThreadParts } from './thread-parts.ts';
 
 /** Bytes of a slot in front of its input: padding and the invocation header. */
-const INPUT_OFFSET = 64;
+export const INPUT_OFFSET = 64;
 
 /** What an executor thread announced when it was ready. */
 export interface ThreadAnnouncement {
@@ -12,7 +12,6 @@ export interface ThreadAnnouncement {
   readonly slotStride: number;
   readonly inputBytes: number;
   readonly outputBytes: number;
-  readonly memory: RemoteMemory;
 }
 
 /**
@@ -20,8 +19,6 @@ export interface ThreadAnnouncement {
  * is allocated when a slot is used for the first time.
  */
 export class SlotMemory {
-  /** The executor's slots as a target of this connection. */
-  readonly target: RemoteTarget;
   readonly #domain: ProtectionDomain;
   readonly #owner: object;
   readonly #announcement: ThreadAnnouncement;
@@ -29,14 +26,12 @@ export class SlotMemory {
   readonly #staging: (MemoryRegion | undefined)[];
   readonly #results: (OutputBuffer | undefined)[];
 
-  /** Throws RFAAS_ERR_PROTOCOL for an announcement that cannot be, RdmaError where the slots cannot be reached. */
-  constructor(domain: ProtectionDomain, endpoint: Endpoint, announcement: ThreadAnnouncement, owner: object) {
-    checkAnnouncement(announcement);
+  constructor(parts: Pick<ThreadParts, 'domain' | 'endpoint' | 'announcement' | 'slotMemory' | 'owner'>) {
+    const { domain, endpoint, announcement, slotMemory, owner } = parts;
     this.#domain = domain;
     this.#owner = owner;
     this.#announcement = announcement;
-    this.target = endpoint.resolveRemote(announcement.memory);
-    this.#mapping = domain.transport.capabilities.directMap ? endpoint.mapRemote(this.target) : undefined;
+    this.#mapping = domain.transport.capabilities.directMap ? endpoint.mapRemote(slotMemory) : undefined;
     this.#staging = new Array<MemoryRegion | undefined>(announcement.slots).fill(undefined);
     this.#results = new Array<OutputBuffer | undefined>(announcement.slots).fill(undefined);
   }
@@ -84,13 +79,4 @@ export class SlotMemory {
     for (const result of this.#results) result?.close();
     for (const region of this.#staging) region?.close();
   }
-}
-
-function checkAnnouncement({ index, slots, slotStride, inputBytes, memory }: ThreadAnnouncement): void {
-  if (slotStride >= INPUT_OFFSET + inputBytes && memory.byteLength >= slots * slotStride) return;
-  throw new RfaasError(
-    'RFAAS_ERR_PROTOCOL',
-    `executor thread ${index} announced ${slots} slots of ${inputBytes} bytes, ${slotStride} apart, ` +
-      `in ${memory.byteLength} bytes of memory, where they do not fit`,
-  );
 }

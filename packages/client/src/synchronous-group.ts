@@ -99,7 +99,7 @@ export class SynchronousGroup {
       const index = input.place?.threadIndex ?? scheduler.pick();
       if (index < 0) return;
       const thread = threads[index]!;
-      if (thread.isLost) throw lostWhileCalling();
+      if (thread.isLost) throw lostWhileCalling(thread);
       const slot = input.place?.slot ?? thread.table.acquire();
       try {
         thread.submitSynchronous(this.#entry.index, slot, input, input.length, this.#outputs[item]!);
@@ -118,7 +118,8 @@ export class SynchronousGroup {
     } else {
       for (const thread of threads) thread.spinOnce(0);
     }
-    if (threads.some(({ isLost }) => isLost)) throw lostWhileCalling();
+    const lost = threads.find(({ isLost }) => isLost);
+    if (lost !== undefined) throw lostWhileCalling(lost);
     let kept = 0;
     for (const sent of this.#inFlight) {
       if (sent.thread.table.isWaiting(sent.slot)) {

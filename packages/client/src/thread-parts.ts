@@ -1,4 +1,4 @@
-import type { CompletionQueue, Endpoint, ProtectionDomain } from '@rfaas/rdmalib';
+import type { CompletionQueue, Endpoint, ProtectionDomain, RemoteTarget } from '@rfaas/rdmalib';
 import type { NativeLoops } from './native-loops.ts';
 import type { ThreadAnnouncement } from './slot-memory.ts';
 
@@ -10,6 +10,8 @@ export interface ThreadParts {
   readonly queue: CompletionQueue;
   readonly loops: NativeLoops;
   readonly announcement: ThreadAnnouncement;
+  /** The executor's slots as a target of this connection. */
+  readonly slotMemory: RemoteTarget;
   /** Marks buffers as this executor's. */
   readonly owner: object;
   /** False once the executor's control connection has ended: with its host, say. */

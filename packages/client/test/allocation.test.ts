@@ -116,6 +116,16 @@ describe('an allocation fails and cleans up', () => {
     },
   );
 
+  test('when a thread is lost as soon as it was ready', async () => {
+    const node = play({ threadsLeave: true });
+    await expect(allocate(node)).rejects.toMatchObject({
+      code: 'RFAAS_ERR_EXECUTOR_LOST',
+      message: expect.stringContaining('an executor thread was lost as soon as it was ready: '),
+      cause: { code: 'RDMA_ERR_CONNECTION_LOST' },
+    });
+    expect(node.deallocated).toHaveLength(1);
+  });
+
   test('when it takes too long', async () => {
     const node = play({ silent: true });
     await expect(allocate(node, { timeoutMs: 50 })).rejects.toMatchObject({ code: 'RFAAS_ERR_DEADLINE' });
@@ -134,7 +144,9 @@ describe('an allocation fails and cleans up', () => {
     [{ index: 1 }, 'RFAAS_ERR_PROTOCOL'],
     [{ slotStride: 64 }, 'RFAAS_ERR_PROTOCOL'],
   ])('when a thread announces %j', async (announces, code) => {
-    await expect(allocate(play({ announces }))).rejects.toMatchObject({ code });
+    const node = play({ announces });
+    await expect(allocate(node)).rejects.toMatchObject({ code });
+    expect(node.deallocated).toHaveLength(1);
   });
 });
 

@@ -5,6 +5,7 @@ import type {
   MemoryOptions,
   MemoryRegion,
   ProtectionDomain,
+  RemoteTarget,
   WorkCompletionBatch,
 } from '@rfaas/rdmalib';
 import { ExecutorThread } from '../src/executor-thread.ts';
@@ -68,22 +69,23 @@ export class FakeExecutor {
       allocateMemory: (memory: MemoryOptions) => this.#allocate(memory),
     } as unknown as ProtectionDomain;
     this.#connections = Array.from({ length: threads }, (_, index) => new FakeConnection(this, index, slots));
-    this.threads = this.#connections.map((connection, index) => {
-      const memory = { address: 0n, rkey: 1n, byteLength: slots * STRIDE };
-      return new ExecutorThread({
-        domain: this.domain,
-        endpoint: connection.endpoint,
-        queue: connection.queue,
-        loops: connection.loops,
-        announcement: { index, slots, slotStride: STRIDE, inputBytes, outputBytes, memory },
-        owner: this.owner,
-        isControlled: () => true,
-        onLost: (reason) => {
-          this.lost.push(reason);
-          this.onLost?.();
-        },
-      });
-    });
+    this.threads = this.#connections.map(
+      (connection, index) =>
+        new ExecutorThread({
+          domain: this.domain,
+          endpoint: connection.endpoint,
+          queue: connection.queue,
+          loops: connection.loops,
+          announcement: { index, slots, slotStride: STRIDE, inputBytes, outputBytes },
+          slotMemory: { index: 0 } as unknown as RemoteTarget,
+          owner: this.owner,
+          isControlled: () => true,
+          onLost: (reason) => {
+            this.lost.push(reason);
+            this.onLost?.();
+          },
+        }),
+    );
   }
 
   /** Replies: `output` is written into the result that the request named. */
@@ -173,7 +175,6 @@ class FakeConnection {
         return state();
       },
       disconnected,
-      resolveRemote: (memory: unknown) => ({ memory, index: 0 }),
       mapRemote: () => this.slotMemory,
       close: async () => this.disconnect({ kind: 'closed-locally' }),
     } as unknown as Endpoint;

@@ -239,7 +239,9 @@ describe('the end of an executor', () => {
   test('is noticed by a synchronous call whose connection breaks', () => {
     const { fake, invoker } = setUp();
     fake.onInvoke = () => fake.disconnect();
-    expect(() => invoker.invokeCopying(echo, bytes('a'), undefined)).toThrow('lost during the invocation');
+    expect(() => invoker.invokeCopying(echo, bytes('a'), undefined)).toThrow(
+      'lost during the invocation (thread 0: its connection is disconnected)',
+    );
     expect(fake.lost).toHaveLength(1);
   });
 

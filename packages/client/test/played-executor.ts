@@ -35,6 +35,8 @@ export interface PlayedBehaviour {
   readonly silent?: boolean;
   /** Connects first with another secret. */
   readonly stranger?: boolean;
+  /** Its threads hang up as soon as they said that they are ready, and the manager knows nothing of it. */
+  readonly threadsLeave?: boolean;
   /** What a thread says of itself that is not true. */
   readonly announces?: Partial<Extract<OutgoingMessage, { kind: 'thread-ready' }>>;
 }
@@ -218,6 +220,7 @@ export class PlayedNode implements AsyncDisposable {
       { region: scratch, offset: 0, byteLength: ready.byteLength },
       { inline: true, signaled: false },
     );
+    if (this.#behaviour.threadsLeave === true) return endpoint.close();
     void this.#echo(endpoint, queue, memory, stride, slots);
   }
 
