@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 import { runCommand } from '../../../scripts/run-command.mjs';
 import { root, setUp } from '../../../scripts/setup.mjs';
 import { addTests, noTests, printTestSummary } from '../../../scripts/test-summary.mjs';
-import { writeBundles } from './bundles.mjs';
 
 const GUEST_TESTS = fileURLToPath(new URL('../guest-tests.mjs', import.meta.url));
 
@@ -45,6 +44,8 @@ export async function runTestPlan(options, boot) {
   await build();
   const bundles = mkdtempSync(join(tmpdir(), 'rfaas-soft-roce-bundles-'));
   try {
+    // Its bundler is there only since all was set up.
+    const { writeBundles } = await import('./bundles.mjs');
     await writeBundles(bundles);
     return await runBoots({ ...options, bundles }, boot);
   } finally {
