@@ -68,11 +68,11 @@ async function compileTypeScript(report) {
   const result = await runCommand(process.execPath, [compiler, '-b'], { cwd: root, quiet: true });
   clearTimeout(announcement);
   if (!result.ok) throw new SetupError(`tsc -b failed:\n${endOfOutput(result.output)}`);
-  for (const bundled of ['executor', 'resource-manager']) {
-    const script = join(root, 'packages', bundled, 'bundle.mjs');
-    const bundle = await runCommand(process.execPath, [script], { cwd: root, quiet: true });
-    if (!bundle.ok) throw new SetupError(`bundling the ${bundled} failed:\n${endOfOutput(bundle.output)}`);
-  }
+  const bundle = await runCommand(process.execPath, [join('scripts', 'bundle.mjs')], {
+    cwd: root,
+    quiet: true,
+  });
+  if (!bundle.ok) throw new SetupError(`bundling the programs failed:\n${endOfOutput(bundle.output)}`);
   if (announced) report(`            done in ${seconds(started)}`);
 }
 

@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 function rfaas(parameters: readonly string[], options: RunOptions = {}): Promise<ProgramResult> {
-  return runNode(['packages/client/bin/rfaas.js', ...parameters], {
+  return runNode(['packages/client/bin/rfaas.cjs', ...parameters], {
     ...options,
     environment: { ...environment, ...options.environment },
   });

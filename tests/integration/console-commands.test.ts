@@ -36,7 +36,7 @@ afterAll(async () => {
 });
 
 function rfaas(...parameters: string[]): Promise<ProgramResult> {
-  return runNode(['packages/client/bin/rfaas.js', ...parameters], { environment });
+  return runNode(['packages/client/bin/rfaas.cjs', ...parameters], { environment });
 }
 
 async function json(...parameters: string[]): Promise<unknown> {
@@ -64,7 +64,7 @@ test('rfaas nodes lists many nodes, page after page, or those that are looked fo
     RFAAS_HTTP_TOKEN_FILE: many.tokenFile,
   };
   const nodes = async (...more: string[]): Promise<string[]> => {
-    const { output, errors } = await runNode(['packages/client/bin/rfaas.js', 'nodes', '--json', ...more], {
+    const { output, errors } = await runNode(['packages/client/bin/rfaas.cjs', 'nodes', '--json', ...more], {
       environment: own,
     });
     expect(errors).toBe('');
@@ -117,7 +117,7 @@ describe('rfaas leases, tenants and usage', () => {
       RFAAS_CREDENTIAL_FILE: file,
     };
     const ask = (...parameters: string[]): Promise<ProgramResult> =>
-      runNode(['packages/client/bin/rfaas.js', ...parameters], { environment: own });
+      runNode(['packages/client/bin/rfaas.cjs', ...parameters], { environment: own });
     expect((await ask('leases')).output).toContain(aliceLease.id);
     expect(await ask('nodes', 'remove', 'node-1')).toMatchObject({
       code: 1,
@@ -186,7 +186,7 @@ describe('rfaas top', () => {
 
   test('is live in a terminal, and leaves it as it was on Ctrl-C', async () => {
     // Without exec a shell may stay between, and die of the same Ctrl-C.
-    const command = `exec "${process.execPath}" packages/client/bin/rfaas.js top -i 200`;
+    const command = `exec "${process.execPath}" packages/client/bin/rfaas.cjs top -i 200`;
     // Of util-linux: runs a command in a terminal of its own.
     const terminal = spawn('script', ['-qfec', command, '/dev/null'], {
       cwd: checkout,

@@ -14,7 +14,7 @@ afterAll(async () => {
 });
 
 function credentials(parameters: string, environment: Record<string, string> = {}): Promise<ProgramResult> {
-  return runNode(['packages/client/bin/rfaas.js', 'credentials', ...parameters.split(' ')], {
+  return runNode(['packages/client/bin/rfaas.cjs', 'credentials', ...parameters.split(' ')], {
     environment: { ...drc.environment, ...environment },
   });
 }

@@ -19,8 +19,8 @@ afterAll(async () => {
   await files[Symbol.asyncDispose]();
 });
 
-const resourceManager = 'packages/resource-manager/bin/rfaas-resource-manager.js';
-const executorManager = 'packages/executor-manager/bin/rfaas-executor-manager.js';
+const resourceManager = 'packages/resource-manager/bin/rfaas-resource-manager.cjs';
+const executorManager = 'packages/executor-manager/bin/rfaas-executor-manager.cjs';
 
 function program(words: readonly string[], input = ''): Promise<ProgramResult> {
   const environment = { RFAAS_HOME: files.directory, RFAAS_NODE_KEY: formatKey(generateKey()) };
@@ -102,7 +102,7 @@ describe('a device that is not there is an error with what to do, for', () => {
   const fix = /error: .*(no RDMA device|modprobe).*\[RDMA_ERR_/s;
   const module = functionFile('test-functions.js');
   const invoke = [
-    'packages/client/bin/rfaas.js',
+    'packages/client/bin/rfaas.cjs',
     'invoke',
     'shout',
     '--module',
@@ -146,7 +146,15 @@ describe('a device that is not there is an error with what to do, for', () => {
 
 test('a device and a manager on shared memory do not go together', async () => {
   const module = functionFile('test-functions.js');
-  const words = ['packages/client/bin/rfaas.js', 'invoke', 'shout', '--module', module, '--device', 'mlx5_0'];
+  const words = [
+    'packages/client/bin/rfaas.cjs',
+    'invoke',
+    'shout',
+    '--module',
+    module,
+    '--device',
+    'mlx5_0',
+  ];
   const result = await program([...words, '-e', 'shm://10005']);
   expect(result).toMatchObject({ code: 1, output: '' });
   expect(result.errors).toMatch(/shm:\/\/10005.*shared memory has no devices/);

@@ -76,7 +76,7 @@ afterAll(async () => {
 });
 
 function devices(...words: readonly string[]): Promise<ProgramResult> {
-  return runNode(['packages/client/bin/rfaas.js', 'devices', ...words], {
+  return runNode(['packages/client/bin/rfaas.cjs', 'devices', ...words], {
     environment: {
       PATH: `${join(directory, 'bin')}:${process.env['PATH'] ?? ''}`,
       STAND_IN_RECORDS: directory,

@@ -34,7 +34,7 @@ async function doctor(
   words: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number | null; checks: readonly Check[]; check: (name: string) => Check | undefined }> {
-  const result = await runNode(['packages/client/bin/rfaas.js', 'doctor', '--json', ...words], {
+  const result = await runNode(['packages/client/bin/rfaas.cjs', 'doctor', '--json', ...words], {
     environment,
   });
   const { ok, checks } = JSON.parse(result.output) as { ok: boolean; checks: Check[] };
@@ -63,7 +63,7 @@ test('a round trip over shared memory is made, in both forms of the report', asy
     state: 'ok',
     what: expect.stringMatching(/^64 bytes with immediate there and back, median [\d.]+ µs$/),
   });
-  const text = await runNode(['packages/client/bin/rfaas.js', 'doctor', '--transport', 'shm']);
+  const text = await runNode(['packages/client/bin/rfaas.cjs', 'doctor', '--transport', 'shm']);
   expect(text).toMatchObject({ code: 0, errors: '' });
   expect(text.output).toMatch(/^ok +round trip shm:\/\/0 +64 bytes/m);
   expect(text.output).toMatch(/\nNothing that is needed is missing\.\n$/);
@@ -134,7 +134,7 @@ test('options that cannot be are usage errors', async () => {
     ['--transport', 'pigeon'],
     ['--timeout', '0'],
   ]) {
-    const result = await runNode(['packages/client/bin/rfaas.js', 'doctor', ...words]);
+    const result = await runNode(['packages/client/bin/rfaas.cjs', 'doctor', ...words]);
     expect(result.code).toBe(2);
   }
 });

@@ -108,7 +108,7 @@ describe('what is no request', () => {
 
 describe('tokens', () => {
   test('of nodes, tenants and monitors are printed, and the server takes them', async () => {
-    const script = 'packages/resource-manager/bin/rfaas-resource-manager.js';
+    const script = 'packages/resource-manager/bin/rfaas-resource-manager.cjs';
     const key = cluster.files.path('cluster.key');
     for (const parameters of [['monitor'], ['node', 'n1'], ['tenant', 'alice']]) {
       const printed = await runProgram(process.execPath, [script, 'keys', 'token', ...parameters, '-k', key]);
@@ -161,7 +161,7 @@ describeTls(`HTTPS${certificateObstacle === undefined ? '' : `: ${certificateObs
       await once(socket, 'connect');
       sockets.push(socket);
     }
-    const result = await runProgram(process.execPath, ['packages/client/bin/rfaas.js', 'nodes', '--json'], {
+    const result = await runProgram(process.execPath, ['packages/client/bin/rfaas.cjs', 'nodes', '--json'], {
       environment: {
         RFAAS_HTTP_URL: String(secure.resourceManager.ready['httpUrl']),
         RFAAS_HTTP_TOKEN_FILE: secure.tokenFile,

@@ -179,6 +179,6 @@ function command(
   parameters: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<ProgramResult> {
-  const script = 'packages/resource-manager/bin/rfaas-resource-manager.js';
+  const script = 'packages/resource-manager/bin/rfaas-resource-manager.cjs';
   return runProgram(process.execPath, [script, ...parameters], { environment });
 }

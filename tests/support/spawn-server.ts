@@ -110,8 +110,8 @@ export class SpawnedServer implements AsyncDisposable {
 export type ServerProgram = 'rfaas-resource-manager' | 'rfaas-executor-manager';
 
 const scripts: Readonly<Record<ServerProgram, string>> = {
-  'rfaas-resource-manager': '../../packages/resource-manager/bin/rfaas-resource-manager.js',
-  'rfaas-executor-manager': '../../packages/executor-manager/bin/rfaas-executor-manager.js',
+  'rfaas-resource-manager': '../../packages/resource-manager/bin/rfaas-resource-manager.cjs',
+  'rfaas-executor-manager': '../../packages/executor-manager/bin/rfaas-executor-manager.cjs',
 };
 
 /** Starts a server and waits for its ready line. Throws with what it logged if it ends or stays silent instead. */

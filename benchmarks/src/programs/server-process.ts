@@ -9,7 +9,7 @@ const READY_MS = 20_000;
 /** The script of a command that a package of ours has. */
 export function programOf(packageName: string, command: string): string {
   const manifest = createRequire(import.meta.url).resolve(`${packageName}/package.json`);
-  return join(dirname(manifest), `bin/${command}.js`);
+  return join(dirname(manifest), `bin/${command}.cjs`);
 }
 
 /**

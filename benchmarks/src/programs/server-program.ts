@@ -94,5 +94,5 @@ export class ServerProgram implements AsyncDisposable {
 
 function programPath(name: ServerName): string {
   const manifest = createRequire(import.meta.url).resolve(`@rfaas/${name}/package.json`);
-  return join(dirname(manifest), 'bin', `rfaas-${name}.js`);
+  return join(dirname(manifest), 'bin', `rfaas-${name}.cjs`);
 }

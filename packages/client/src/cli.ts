@@ -11,7 +11,7 @@ import { addTenantsCommand } from './cli/tenants-command.ts';
 import { addTopCommand } from './cli/top-command.ts';
 import { addUsageCommand } from './cli/usage-command.ts';
 
-await runMain(async (context) => {
+void runMain(async (context) => {
   const program = createProgram({
     name: 'rfaas',
     description: 'Lease cores and invoke functions there over RDMA, and see what a cluster has.',

@@ -37,7 +37,7 @@ const optionsSchema = z.strictObject({
 
 type Options = z.output<typeof optionsSchema>;
 
-await runMain(async (context) => {
+void runMain(async (context) => {
   const program = createProgram({
     name: programName,
     description: 'Runs on each worker node: verifies leases and starts executors for clients.',

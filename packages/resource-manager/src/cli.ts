@@ -7,7 +7,7 @@ import { addServeAction } from './cli/serve-command.ts';
 const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
 const { version } = z.object({ version: z.string() }).parse(JSON.parse(manifest));
 
-await runMain(async (context) => {
+void runMain(async (context) => {
   const program = createProgram({
     name: 'rfaas-resource-manager',
     description: 'Keeps the nodes, leases and bills of an rFaaS cluster.',

@@ -1,8 +1,10 @@
 import { build } from 'esbuild';
-import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { copyFileSync, readFileSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
+import { bundleProgram } from '../../../scripts/bundle-program.mjs';
+import { endOfOutput, runCommand } from '../../../scripts/run-command.mjs';
 import { root } from '../../../scripts/setup.mjs';
 
 /** Has files of its own beside its code. */
@@ -10,11 +12,8 @@ const NATIVE = ['koffi', 'ffi-rs', 'libsql', 'esbuild'];
 /** Libraries share what they know each other's objects by. */
 const SHARED = ['@rfaas/*', 'zod'];
 
-const BUNDLES = [
-  ...['resource-manager', 'executor-manager', 'client'].map((name) => ({
-    entryPoints: [`packages/${name}/dist/cli.js`],
-    external: NATIVE,
-  })),
+const PROGRAMS = ['resource-manager', 'executor-manager', 'client'];
+const LIBRARIES = [
   ...[
     ['rdmalib', 'index'],
     ['core', 'index', 'http', 'wire'],
@@ -29,18 +28,19 @@ const BUNDLES = [
 /**
  * Writes the built programs and libraries, each with all the modules that it loads in one file, to their places below
  * `folder` instead of the checkout. A manager loads up to a thousand modules, and where processors are emulated that
- * takes most of a test's time.
+ * takes most of a test's time, and compiling them most of the rest.
  */
 export async function writeBundles(folder) {
-  for (const bundle of BUNDLES) {
+  await Promise.all(PROGRAMS.map(async (name) => writeProgram(name, join(folder, 'packages', name))));
+  for (const library of LIBRARIES) {
     await build({
-      ...bundle,
+      ...library,
       absWorkingDir: root,
       outbase: root,
       outdir: folder,
       bundle: true,
       splitting: true,
-      chunkNames: `${dirname(bundle.entryPoints[0])}/shared-[hash]`,
+      chunkNames: `${dirname(library.entryPoints[0])}/shared-[hash]`,
       platform: 'node',
       target: 'node20',
       format: 'esm',
@@ -49,6 +49,21 @@ export async function writeBundles(folder) {
       logLevel: 'warning',
     });
   }
+}
+
+/** As dist/bundle, with what comes from npm in it, and compiled. */
+async function writeProgram(name, folder) {
+  const source = join(root, 'packages', name);
+  const output = join(folder, 'dist', 'bundle');
+  await bundleProgram(source, { output, except: NATIVE });
+  renameSync(join(output, 'cli.js'), join(output, 'program.js'));
+  copyFileSync(new URL('compiled-program.cjs', import.meta.url), join(output, 'cli.js'));
+  copyFileSync(join(source, 'package.json'), join(folder, 'package.json'));
+  const compiled = await runCommand(process.execPath, [join(output, 'cli.js'), '--version'], {
+    env: { ...process.env, NODE_PATH: join(root, 'node_modules'), SOFT_ROCE_COMPILE: '1' },
+    quiet: true,
+  });
+  if (!compiled.ok) throw new Error(`${name} cannot be compiled:\n${endOfOutput(compiled.output)}`);
 }
 
 /** For what was CommonJS. */

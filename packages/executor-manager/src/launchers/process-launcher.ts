@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { formatAssignment, formatPreparation } from '@rfaas/core';
 import type { Environment, ExecutorAssignment, ExecutorPreparation, Logger } from '@rfaas/core';
 import type { ProcessExit } from '../allocation-outcome.ts';
@@ -147,7 +148,6 @@ function failedLaunch(error: string): ExecutorHandle {
 
 /** Where `@rfaas/executor` is installed. */
 function executorEntry(): string {
-  return fileURLToPath(
-    new URL('./bin/rfaas-executor.cjs', import.meta.resolve('@rfaas/executor/package.json')),
-  );
+  const manifest = createRequire(import.meta.url).resolve('@rfaas/executor/package.json');
+  return join(dirname(manifest), 'bin', 'rfaas-executor.cjs');
 }

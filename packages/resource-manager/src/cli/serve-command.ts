@@ -88,7 +88,7 @@ async function serve(
     nodes:
       config.executorsDatabase === undefined ? [] : readConfig(config.executorsDatabase, executorsDatabase),
     version,
-    leadership: openLeadership({ config, clusterKey, env, logger }),
+    leadership: await openLeadership({ config, clusterKey, env, logger }),
     logger,
   });
   if (!isLoopback(config.httpAddress) && manager.httpUrl.startsWith('http:')) {

@@ -11,7 +11,7 @@ import {
   type ResourceManagerConfig,
 } from '@rfaas/core';
 import { soleLeadership, type Leadership } from '../leadership/leadership.ts';
-import { EtcdLeadership, type EtcdLeadershipOptions } from './etcd/etcd-leadership.ts';
+import type { EtcdLeadershipOptions } from './etcd/etcd-leadership.ts';
 import { MemoryStore } from './memory-store.ts';
 import { SqliteStore } from './sqlite-store.ts';
 
@@ -27,8 +27,15 @@ export interface OpenLeadershipOptions {
 }
 
 /** The state where the configuration says that it is. @throws RfaasError `RFAAS_ERR_STORE`, `RFAAS_ERR_CONFIGURATION` */
-export function openLeadership({ config, clusterKey, env, logger }: OpenLeadershipOptions): Leadership {
+export async function openLeadership({
+  config,
+  clusterKey,
+  env,
+  logger,
+}: OpenLeadershipOptions): Promise<Leadership> {
   if (config.etcd !== undefined) {
+    // A third of what this program would load; most clusters have no etcd.
+    const { EtcdLeadership } = await import('./etcd/etcd-leadership.ts');
     return new EtcdLeadership(etcdOptions(config.etcd, clusterKey, env));
   }
   if (config.store === 'memory') {

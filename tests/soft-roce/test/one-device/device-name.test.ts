@@ -20,7 +20,7 @@ beforeAll(async () => {
   cluster = await LocalCluster.create();
   const database = cluster.files.path('devices.json');
   const words = ['devices', '--write', database, '--port', String(knownPort)];
-  const written = await runNode(['packages/client/bin/rfaas.js', ...words], { timeoutMs: 200_000 });
+  const written = await runNode(['packages/client/bin/rfaas.cjs', ...words], { timeoutMs: 200_000 });
   expect(written.code).toBe(0);
   const keys = { transport: undefined, rdma_device: device, devices_database: 'devices.json' };
   await cluster.startResourceManager(keys);
@@ -60,7 +60,7 @@ describe('a cluster that was told nothing but the name of a device', () => {
       RFAAS_TENANT: cluster.tenant,
       RFAAS_CREDENTIAL_FILE: await cluster.files.key('tenant.key', cluster.credential),
     };
-    const result = await runNode(['packages/client/bin/rfaas.js', ...words, ...to], {
+    const result = await runNode(['packages/client/bin/rfaas.cjs', ...words, ...to], {
       environment,
       timeoutMs: 200_000,
     });

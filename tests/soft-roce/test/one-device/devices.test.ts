@@ -9,7 +9,7 @@ import { addresses, addresses6, devices, run } from '../support/guest.ts';
 
 const [device = ''] = devices;
 const [address = ''] = addresses;
-const RFAAS = 'packages/client/bin/rfaas.js';
+const RFAAS = 'packages/client/bin/rfaas.cjs';
 const LIBIBVERBS = '/usr/lib/x86_64-linux-gnu/libibverbs.so.1';
 let directory: string;
 
