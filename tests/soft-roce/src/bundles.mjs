@@ -1,6 +1,6 @@
 import { build } from 'esbuild';
-import { copyFileSync, readFileSync, renameSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { copyFileSync, existsSync, readFileSync, renameSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { bundleProgram } from '../../../scripts/bundle-program.mjs';
@@ -12,7 +12,8 @@ const NATIVE = ['koffi', 'ffi-rs', 'libsql', 'esbuild'];
 /** Libraries share what they know each other's objects by. */
 const SHARED = ['@rfaas/*', 'zod'];
 
-const PROGRAMS = ['resource-manager', 'executor-manager', 'client'];
+/** Packages with a program, and the scripts of its threads. */
+const PROGRAMS = [['resource-manager'], ['executor-manager'], ['client'], ['executor', 'thread/thread-main']];
 const LIBRARIES = [
   ...[
     ['rdmalib', 'index'],
@@ -31,7 +32,9 @@ const LIBRARIES = [
  * takes most of a test's time, and compiling them most of the rest.
  */
 export async function writeBundles(folder) {
-  await Promise.all(PROGRAMS.map(async (name) => writeProgram(name, join(folder, 'packages', name))));
+  await Promise.all(
+    PROGRAMS.map(async ([name, ...threads]) => writeProgram(name, threads, join(folder, 'packages', name))),
+  );
   for (const library of LIBRARIES) {
     await build({
       ...library,
@@ -52,18 +55,26 @@ export async function writeBundles(folder) {
 }
 
 /** As dist/bundle, with what comes from npm in it, and compiled. */
-async function writeProgram(name, folder) {
+async function writeProgram(name, threads, folder) {
   const source = join(root, 'packages', name);
   const output = join(folder, 'dist', 'bundle');
-  await bundleProgram(source, { output, except: NATIVE });
-  renameSync(join(output, 'cli.js'), join(output, 'program.js'));
-  copyFileSync(new URL('compiled-program.cjs', import.meta.url), join(output, 'cli.js'));
+  await bundleProgram(source, { threads, output, except: NATIVE });
   copyFileSync(join(source, 'package.json'), join(folder, 'package.json'));
-  const compiled = await runCommand(process.execPath, [join(output, 'cli.js'), '--version'], {
-    env: { ...process.env, NODE_PATH: join(root, 'node_modules'), SOFT_ROCE_COMPILE: '1' },
-    quiet: true,
-  });
-  if (!compiled.ok) throw new Error(`${name} cannot be compiled:\n${endOfOutput(compiled.output)}`);
+  const scripts = ['cli', ...threads.map((script) => basename(script))];
+  for (const script of scripts) {
+    renameSync(join(output, `${script}.js`), join(output, `${script}.source.js`));
+    copyFileSync(new URL('compiled-script.cjs', import.meta.url), join(output, `${script}.js`));
+  }
+  for (const script of scripts) {
+    // Whether it succeeds is of no interest: it gets as far as it can without the parts of a cluster.
+    const { output: said } = await runCommand(process.execPath, [join(output, `${script}.js`), '--version'], {
+      env: { ...process.env, NODE_PATH: join(root, 'node_modules'), SOFT_ROCE_COMPILE: '1' },
+      quiet: true,
+    });
+    if (!existsSync(join(output, `${script}.cache`))) {
+      throw new Error(`${script} of the ${name} cannot be compiled:\n${endOfOutput(said)}`);
+    }
+  }
 }
 
 /** For what was CommonJS. */

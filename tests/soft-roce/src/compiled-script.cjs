@@ -1,12 +1,11 @@
-// Stands for program.js beside it: starts it from what V8 made of it, which program.cache keeps. Under
-// SOFT_ROCE_COMPILE it writes that file when the program ends, with all the functions that were called until then.
+// Stands for a script, here NAME.js: runs NAME.source.js from what V8 made of it, which NAME.cache keeps. Under
+// SOFT_ROCE_COMPILE it writes that file when it ends, with all the functions that were called until then.
 const { existsSync, readFileSync, writeFileSync } = require('node:fs');
 const Module = require('node:module');
-const { join } = require('node:path');
 const { Script, constants } = require('node:vm');
 
-const filename = join(__dirname, 'program.js');
-const cache = join(__dirname, 'program.cache');
+const filename = __filename.replace(/\.js$/, '.source.js');
+const cache = __filename.replace(/\.js$/, '.cache');
 const script = new Script(Module.wrap(readFileSync(filename, 'utf8')), {
   filename,
   cachedData: existsSync(cache) ? readFileSync(cache) : undefined,
