@@ -133,7 +133,7 @@ export default defineConfig(
   {
     files: ['**/*.cjs'],
     languageOptions: {
-      globals: { require: 'readonly', __dirname: 'readonly', __filename: 'readonly', module: 'writable' },
+      globals: { require: 'readonly', __dirname: 'readonly', module: 'writable' },
     },
   },
   { files: ['*.config.js'], rules: { 'import-x/no-default-export': 'off' } },

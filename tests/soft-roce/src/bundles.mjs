@@ -1,10 +1,9 @@
 import { build } from 'esbuild';
-import { copyFileSync, existsSync, readFileSync, renameSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { bundleProgram } from '../../../scripts/bundle-program.mjs';
-import { endOfOutput, runCommand } from '../../../scripts/run-command.mjs';
 import { root } from '../../../scripts/setup.mjs';
 
 /** Has files of its own beside its code. */
@@ -12,8 +11,7 @@ const NATIVE = ['koffi', 'ffi-rs', 'libsql', 'esbuild'];
 /** Libraries share what they know each other's objects by. */
 const SHARED = ['@rfaas/*', 'zod'];
 
-/** Packages with a program, and the scripts of its threads. */
-const PROGRAMS = [['resource-manager'], ['executor-manager'], ['client'], ['executor', 'thread/thread-main']];
+const PROGRAMS = ['resource-manager', 'executor-manager', 'client'];
 const LIBRARIES = [
   ...[
     ['rdmalib', 'index'],
@@ -32,9 +30,10 @@ const LIBRARIES = [
  * takes most of a test's time, and compiling them most of the rest.
  */
 export async function writeBundles(folder) {
-  await Promise.all(
-    PROGRAMS.map(async ([name, ...threads]) => writeProgram(name, threads, join(folder, 'packages', name))),
-  );
+  for (const name of PROGRAMS) {
+    const output = join(folder, 'packages', name, 'dist', 'bundle');
+    await bundleProgram(join(root, 'packages', name), { output, except: NATIVE });
+  }
   for (const library of LIBRARIES) {
     await build({
       ...library,
@@ -51,29 +50,6 @@ export async function writeBundles(folder) {
       banner: { js: REQUIRE },
       logLevel: 'warning',
     });
-  }
-}
-
-/** As dist/bundle, with what comes from npm in it, and compiled. */
-async function writeProgram(name, threads, folder) {
-  const source = join(root, 'packages', name);
-  const output = join(folder, 'dist', 'bundle');
-  await bundleProgram(source, { threads, output, except: NATIVE });
-  copyFileSync(join(source, 'package.json'), join(folder, 'package.json'));
-  const scripts = ['cli', ...threads.map((script) => basename(script))];
-  for (const script of scripts) {
-    renameSync(join(output, `${script}.js`), join(output, `${script}.source.js`));
-    copyFileSync(new URL('compiled-script.cjs', import.meta.url), join(output, `${script}.js`));
-  }
-  for (const script of scripts) {
-    // Whether it succeeds is of no interest: it gets as far as it can without the parts of a cluster.
-    const { output: said } = await runCommand(process.execPath, [join(output, `${script}.js`), '--version'], {
-      env: { ...process.env, NODE_PATH: join(root, 'node_modules'), SOFT_ROCE_COMPILE: '1' },
-      quiet: true,
-    });
-    if (!existsSync(join(output, `${script}.cache`))) {
-      throw new Error(`${script} of the ${name} cannot be compiled:\n${endOfOutput(said)}`);
-    }
   }
 }
 
