@@ -111,17 +111,17 @@ describe('a native library', () => {
 
   test('is invoked more often than there are invocation ids', () => {
     const echo = executor.function('echo');
-    const input = executor.allocateInput(4);
-    const output = executor.allocateOutput(4);
-    const [sent] = [input.as(Uint32Array)];
-    const [received] = [output.as(Uint32Array)];
-    for (let round = 1; round <= 70_000; round += 1) {
-      sent[0] = round;
-      echo.invokeSync(input, output);
-      if (received[0] !== round) throw new Error(`invocation ${round} answered ${received[0]}`);
+    const inputs = Array.from({ length: 50 }, () => executor.allocateInput(4));
+    const outputs = inputs.map(() => executor.allocateOutput(4));
+    const sent = inputs.map((input) => input.as(Uint32Array));
+    const received = outputs.map((output) => output.as(Uint32Array));
+    for (let number = 1; number <= 70_000; number += inputs.length) {
+      sent.forEach((words, index) => words.fill(number + index));
+      echo.invokeAllSync(inputs, outputs);
+      const wrong = received.findIndex(([word], index) => word !== number + index);
+      if (wrong >= 0) throw new Error(`invocation ${number + wrong} answered ${received[wrong]![0]}`);
     }
-    input.free();
-    output.free();
+    for (const buffer of [...inputs, ...outputs]) buffer.free();
   });
 
   test('is woken after it fell asleep', async () => {

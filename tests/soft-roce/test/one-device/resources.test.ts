@@ -38,48 +38,43 @@ async function expectResources(before: string): Promise<void> {
   expect(resources()).toBe(before);
 }
 
-test('fifty allocations leave nothing behind', async () => {
-  // librdmacm keeps a context of each device as long as the process lives.
-  await openTransport('verbs://').close();
-  const before = resources();
-  {
-    await using cluster = await LocalCluster.single({ cores: 2 });
-    await using client = await cluster.connect();
-    await using firstLease = await client.lease({ cores: 1 });
-    await using secondLease = await client.lease({ cores: 1 });
-    const cycles = async (lease: Lease, count: number): Promise<void> => {
-      for (let round = 0; round < count; round += 1) {
-        await using executor = await lease.allocate({ library: library.path }, { hotTimeout: 0 });
-        expect(await executor.invoke('echo', Uint8Array.of(7))).toEqual(Uint8Array.of(7));
-      }
-    };
-    const onBoth = (count: number): Promise<unknown> =>
-      Promise.all([cycles(firstLease, count), cycles(secondLease, count)]);
-    const { pid } = cluster.node('node-0');
-    await onBoth(1);
-    const afterFirst = resources();
-    const [ours, theirs] = [descriptors('self'), descriptors(pid)];
-    await onBoth(24);
-    await expectResources(afterFirst);
-    await until('descriptors are back', () => descriptors('self') <= ours && descriptors(pid) <= theirs);
-  }
-  await expectResources(before);
-}, 600_000);
-
-test('an executor that is kept warm has no more of the device each time it comes back', async () => {
-  await using cluster = await LocalCluster.single({ cores: 1, executor: { keep_warm_ms: 600_000 } });
-  await using client = await cluster.connect();
-  await using lease = await client.lease({ cores: 1 });
-  const serve = async (): Promise<string> => {
-    await using executor = await lease.allocate({ library: library.path }, { hotTimeout: 0 });
-    return executor.invokeSync('process_id', Uint8Array.of()).join();
-  };
-  const process = await serve();
-  expect(await serve()).toBe(process);
-  const before = resources();
-  for (let round = 0; round < 3; round += 1) expect(await serve()).toBe(process);
-  await expectResources(before);
-});
+test.each([
+  // Together the fifty allocations that must leave nothing behind; a process that ends could not keep anything anyway.
+  ['ten allocations of new executors', 10, {}],
+  ['forty allocations of executors that are kept warm', 40, { keep_warm_ms: 600_000 }],
+])(
+  '%s leave nothing behind',
+  async (_what, allocations, settings) => {
+    // librdmacm keeps a context of each device as long as the process lives.
+    await openTransport('verbs://').close();
+    const before = resources();
+    {
+      await using cluster = await LocalCluster.single({ cores: 2, executor: settings });
+      await using client = await cluster.connect();
+      await using firstLease = await client.lease({ cores: 1 });
+      await using secondLease = await client.lease({ cores: 1 });
+      const processes = new Set<string>();
+      const allocate = async (lease: Lease, count: number): Promise<void> => {
+        for (let round = 0; round < count; round += 1) {
+          await using executor = await lease.allocate({ library: library.path }, { hotTimeout: 0 });
+          processes.add((await executor.invoke('process_id', Uint8Array.of())).join());
+        }
+      };
+      const onBoth = (count: number): Promise<unknown> =>
+        Promise.all([allocate(firstLease, count), allocate(secondLease, count)]);
+      const { pid } = cluster.node('node-0');
+      await onBoth(1);
+      const afterFirst = resources();
+      const [ours, theirs] = [descriptors('self'), descriptors(pid)];
+      await onBoth(allocations / 2 - 1);
+      await expectResources(afterFirst);
+      await until('descriptors are back', () => descriptors('self') <= ours && descriptors(pid) <= theirs);
+      expect(processes.size).toBe('keep_warm_ms' in settings ? 2 : allocations);
+    }
+    await expectResources(before);
+  },
+  600_000,
+);
 
 test('no invocation meets a receiver that is not ready', async () => {
   await using cluster = await LocalCluster.single({ cores: 1 });
