@@ -268,10 +268,48 @@ static void a_sleeping_loop_is_woken(void) {
   fixture_close(&f);
 }
 
-static uint64_t milliseconds_now(void) {
+static uint64_t nanoseconds_now(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t milliseconds_now(void) {
+  return nanoseconds_now() / 1000000u;
+}
+
+/* Longer than one look at the queue takes, shorter than the loop lingers. */
+#define CLIENT_NANOSECONDS 10000u
+
+static void a_burst_finds_a_sleeping_loop_awake(void) {
+  struct fixture f;
+  open_with_functions(&f);
+  f.server->wait_milliseconds = 20000;
+  struct sleeper sleeper = {&f, -1};
+  pthread_t server;
+  CHECK_EQUAL(pthread_create(&server, NULL, serve_once, &sleeper), 0);
+  const uint32_t *sleeps = &f.server_end.queue.sleeps;
+  uint32_t awake = 0;
+  /* On a busy machine the loop may lose its processor in between, hence as often as it takes. */
+  for (uint32_t id = 1; awake < 20; id++) {
+    CHECK(id < 30000);
+    uint32_t before = __atomic_load_n(sleeps, __ATOMIC_SEQ_CST);
+    uint64_t sent_at = nanoseconds_now() + CLIENT_NANOSECONDS;
+    while (nanoseconds_now() < sent_at) {
+    }
+    awake = __atomic_load_n(sleeps, __ATOMIC_SEQ_CST) == before ? awake + 1 : 0;
+    CHECK_EQUAL(fixture_submit(&f, id, 0, 1), 0);
+    CHECK_EQUAL(await_reply(&f), id << 16);
+  }
+  /* And then it sleeps. */
+  uint32_t before = __atomic_load_n(sleeps, __ATOMIC_SEQ_CST);
+  while (__atomic_load_n(sleeps, __ATOMIC_SEQ_CST) == before) {
+  }
+  __atomic_store_n(&f.stop, 1, __ATOMIC_RELAXED);
+  fake_interrupt(&f.server_end);
+  CHECK_EQUAL(pthread_join(server, NULL), 0);
+  CHECK_EQUAL(sleeper.result, RFAAS_SERVE_STOPPED);
+  fixture_close(&f);
 }
 
 static void spinning_takes_as_long_as_asked(void) {
@@ -332,6 +370,7 @@ int main(void) {
   RUN(an_output_beyond_the_capacity_is_not_believed);
   RUN(a_disconnect_ends_both_loops);
   RUN(a_sleeping_loop_is_woken);
+  RUN(a_burst_finds_a_sleeping_loop_awake);
   RUN(spinning_takes_as_long_as_asked);
   return 0;
 }

@@ -48,6 +48,8 @@ struct serve_state {
   uint64_t hot_published;   /* nanoseconds that the context's counters got */
   uint64_t execution_published;
   uint64_t last_work;   /* ticks: when a function, or the giving of replies, ended */
+  uint64_t served_at;   /* ticks: when requests were answered the last time, by a thread that sleeps in between */
+  int in_burst;         /* the last answers followed others closely */
   uint64_t handed_over; /* ticks: when JavaScript was given the request that it runs, or 0 */
   uint64_t busy;        /* slots whose JavaScript function runs, a bit each */
   uint64_t repeating;   /* slots whose reply is to be repeated */

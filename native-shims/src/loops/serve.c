@@ -7,6 +7,10 @@
 
 /* Polls between two looks at the clock, the stop flag and the connection. */
 #define POLLS_PER_LOOK 32
+/* A client that invokes again at once should find awake also a thread that sleeps when there is nothing to do: after
+ * requests that followed each other this closely it polls for this long first. Alone, a request costs no polling. */
+#define BURST_MICROSECONDS 200u
+#define LINGER_MICROSECONDS 50u
 
 static void *pointer(uint64_t address) {
   return (void *)(uintptr_t)address;
@@ -218,16 +222,24 @@ static int32_t sleep_milliseconds(const struct serve_state *state, uint64_t flus
 /* Sleeps until something came (its number), or a time-out, an interrupt, a change (0). Not counted as hot polling. */
 static int sleep_for_some(struct serve_state *state, uint64_t flush_at, int served) {
   count_hot(state, rfaas_ticks());
+  state->in_burst = 0;
   int32_t milliseconds = sleep_milliseconds(state, flush_at, served);
   int count = state->table->queue_block(state->queue, state->pending, RFAAS_PENDING, milliseconds);
   state->mark = rfaas_ticks();
   return count;
 }
 
+/* After a thread that sleeps when there is nothing to do answered requests. */
+static void note_served(struct serve_state *state) {
+  state->in_burst = state->mark - state->served_at < rfaas_ticks_of_microseconds(BURST_MICROSECONDS);
+  state->served_at = state->mark;
+}
+
 /* `served`: something was, since the counters were looked at. */
 static int serve(struct serve_state *state, int served) {
   const struct rfaas_serve_context *context = state->context;
   uint64_t spin = rfaas_ticks_of_microseconds(context->spin_microseconds);
+  uint64_t linger = rfaas_ticks_of_microseconds(LINGER_MICROSECONDS);
   uint64_t flush_at = state->mark + rfaas_ticks_of_microseconds(context->flush_microseconds);
   uint64_t idle_since = state->mark;
   int asleep = context->wait_milliseconds > 0;
@@ -237,7 +249,7 @@ static int serve(struct serve_state *state, int served) {
       state->pending_next = 0;
       state->pending_count = 0;
       int count = poll_some(state);
-      if (count == 0 && asleep && !stopped(context)) {
+      if (count == 0 && asleep && !stopped(context) && !(state->in_burst && rfaas_ticks() - idle_since < linger)) {
         count = sleep_for_some(state, flush_at, served);
         if (count == 0 && state->repeating == 0) {
           return !connected(state)  ? RFAAS_SERVE_DISCONNECTED
@@ -255,6 +267,9 @@ static int serve(struct serve_state *state, int served) {
       served = 1;
       prefetch_pending(state);
       result = handle_pending(state);
+      if (asleep && result == 0) {
+        note_served(state);
+      }
       idle_since = state->mark;
       state->last_work = state->mark;
     }
@@ -314,6 +329,9 @@ int rfaas_serve(uint32_t index) {
   if (state->handed_over != 0) {
     state->execution_ticks += state->mark - state->handed_over;
     state->handed_over = 0;
+  }
+  if (given > 0 && context->wait_milliseconds > 0) {
+    note_served(state);
   }
   state->last_work = given > 0 || state->last_work == 0 ? state->mark : state->last_work;
   result = result == 0 ? serve(state, given > 0) : result;

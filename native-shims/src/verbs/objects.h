@@ -103,7 +103,8 @@ struct shim_queue {
   uint32_t sleeping; /* (atomic) 1 while a thread sleeps in block */
   bool notified;     /* (lock) the device was asked for an event that was not taken yet */
   bool owed;         /* (lock) a READABLE event is owed */
-  bool watched;      /* (lock) the bridge watches the channel */
+  bool watched;      /* (lock) the bridge waits for an event of the channel */
+  bool registered;   /* (lock) the channel is in the bridge's epoll: watched, or it was until its event came */
   bool solicited_only;
   int timer_fd;      /* timerfd that ends a sleep: at its time-out, or at once */
   int sleep_fd;      /* epoll of the channel and the timer */

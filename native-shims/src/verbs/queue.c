@@ -28,22 +28,19 @@ static void release(struct shim_queue *queue) {
 }
 
 static int open_channel(struct shim_queue *queue) {
-  struct shim_domain *domain = queue->domain;
   queue->timer_at = VERBS_NO_DEADLINE;
   queue->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   queue->sleep_fd = epoll_create1(EPOLL_CLOEXEC);
-  queue->channel = ibv_create_comp_channel(domain->context);
+  queue->channel = ibv_create_comp_channel(queue->domain->context);
   if (queue->timer_fd < 0 || queue->sleep_fd < 0 || queue->channel == NULL)
     return shim_fail(errno, "cannot open a completion channel (%s)%s", shim_errno_name(errno),
                      errno == EMFILE ? "; descriptors are exhausted, raise \"ulimit -n\"" : "");
   int flags = fcntl(queue->channel->fd, F_GETFL);
-  struct epoll_event silent = {.events = EPOLLONESHOT, .data.u64 = queue->id};
   struct epoll_event wakes = {.events = EPOLLIN, .data.fd = queue->channel->fd};
   struct epoll_event ends = {.events = EPOLLIN, .data.fd = queue->timer_fd};
   if (flags < 0 || fcntl(queue->channel->fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
       epoll_ctl(queue->sleep_fd, EPOLL_CTL_ADD, queue->channel->fd, &wakes) != 0 ||
-      epoll_ctl(queue->sleep_fd, EPOLL_CTL_ADD, queue->timer_fd, &ends) != 0 ||
-      epoll_ctl(domain->epoll, EPOLL_CTL_ADD, queue->channel->fd, &silent) != 0)
+      epoll_ctl(queue->sleep_fd, EPOLL_CTL_ADD, queue->timer_fd, &ends) != 0)
     return shim_fail(errno, "cannot watch a completion channel (fcntl, epoll_ctl: %s)", shim_errno_name(errno));
   return 0;
 }
@@ -97,7 +94,8 @@ int shim_queue_close(struct shim_queue *queue) {
   verbs_lock(domain);
   shim_event_drop(&domain->events, &queue->readable);
   shim_list_remove(&queue->link);
-  (void)epoll_ctl(domain->epoll, EPOLL_CTL_DEL, queue->channel->fd, NULL);
+  if (queue->registered)
+    (void)epoll_ctl(domain->epoll, EPOLL_CTL_DEL, queue->channel->fd, NULL);
   verbs_unlock(domain);
   release(queue);
   return 0;

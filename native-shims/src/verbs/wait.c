@@ -10,6 +10,7 @@
 #include "internal.h"
 #include "poll-queue.h"
 
+#include <errno.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -72,10 +73,17 @@ static void ask_device(struct shim_queue *queue) {
     queue->notified = ibv_req_notify_cq(queue->cq, queue->solicited_only) == 0;
 }
 
-static void watch(struct shim_queue *queue, bool on) {
-  struct epoll_event event = {.events = EPOLLONESHOT | (on ? (uint32_t)EPOLLIN : 0u), .data.u64 = queue->id};
+/* With the lock held: lets the bridge wait for the channel, once, or no longer. A channel that was registered without
+ * any event would wake it all the same, each time and before the thread that sleeps; one whose event was told does not.
+ */
+static int watch(struct shim_queue *queue, bool on) {
+  struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.u64 = queue->id};
+  int operation = !on ? EPOLL_CTL_DEL : queue->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  if (epoll_ctl(queue->domain->epoll, operation, queue->channel->fd, &event) != 0)
+    return shim_fail(errno, "cannot watch a completion channel (epoll_ctl: %s)", shim_errno_name(errno));
+  queue->registered = on;
   queue->watched = on;
-  (void)epoll_ctl(queue->domain->epoll, EPOLL_CTL_MOD, queue->channel->fd, &event);
+  return 0;
 }
 
 void verbs_channel_readable(struct shim_domain *domain, uint32_t queue_id) {
@@ -83,10 +91,11 @@ void verbs_channel_readable(struct shim_domain *domain, uint32_t queue_id) {
     struct shim_queue *queue = SHIM_CONTAINER(node, struct shim_queue, link);
     if (queue->id != queue_id || !queue->watched)
       continue;
-    bool taken = take_event(queue);
-    watch(queue, !taken);
-    if (taken)
+    queue->watched = false;
+    if (take_event(queue))
       verbs_queue_give_event(queue);
+    else
+      (void)watch(queue, true);
     return;
   }
 }
@@ -99,13 +108,10 @@ int shim_queue_arm(struct shim_queue *queue) {
   verbs_queue_reap(queue);
   verbs_lock(domain);
   bool some = queue->pending_count > 0 || take_notice(queue, VERBS_NOTICE_INTERRUPT | VERBS_NOTICE_STATE);
-  if (!some) {
-    queue->owed = true;
-    if (!queue->watched)
-      watch(queue, true);
-  }
+  int error = some || queue->watched ? 0 : watch(queue, true);
+  queue->owed = queue->owed || (!some && error == 0);
   verbs_unlock(domain);
-  return some ? 1 : 0;
+  return error != 0 ? error : some ? 1 : 0;
 }
 
 /* Up to `spins` looks: completions taken, 0 for none, -1 after an interrupt. */
@@ -166,7 +172,7 @@ static int sleep_once(struct shim_queue *queue, struct shim_completion *completi
   arm_timer(queue, deadline);
   verbs_lock(domain);
   if (queue->watched)
-    watch(queue, false);
+    (void)watch(queue, false);
   ask_device(queue);
   verbs_unlock(domain);
   int taken = verbs_poll(queue, completions, capacity);

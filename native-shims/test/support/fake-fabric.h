@@ -31,6 +31,7 @@ struct fake_queue {
   uint32_t head;
   uint32_t count;
   int interrupted;
+  uint32_t sleeps; /* (atomic) how often a thread fell asleep for want of completions */
 };
 
 struct fake_endpoint {
@@ -100,6 +101,7 @@ static inline int fake_queue_block(struct shim_queue *opaque, struct shim_comple
   }
   pthread_mutex_lock(&fake_lock);
   if (queue->count == 0 && !queue->interrupted) {
+    (void)__atomic_fetch_add(&queue->sleeps, 1, __ATOMIC_SEQ_CST);
     (void)pthread_cond_timedwait(&fake_change, &fake_lock, &until);
   }
   queue->interrupted = 0;

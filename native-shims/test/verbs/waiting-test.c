@@ -3,11 +3,17 @@
 #define _GNU_SOURCE
 #include "fixture.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ROUNDS 2000u
+#define SLEEPS 200u
 
 static struct side client;
 static struct side server;
@@ -58,6 +64,73 @@ static void sleepers_miss_nothing(void) {
     take_one(&client);
   }
   CHECK_EQUAL(pthread_join(thread, NULL), 0);
+  end();
+}
+
+/* A field of /proc/self/task/<thread>/status, behind its tab. */
+static void thread_status(pid_t thread, const char *field, char *value, size_t capacity) {
+  char line[128];
+  (void)snprintf(line, sizeof line, "/proc/self/task/%d/status", (int)thread);
+  FILE *status = fopen(line, "r");
+  CHECK(status != NULL);
+  value[0] = '\0';
+  while (fgets(line, sizeof line, status) != NULL)
+    if (strncmp(line, field, strlen(field)) == 0 && line[strlen(field)] == ':')
+      (void)snprintf(value, capacity, "%s", line + strlen(field) + 2);
+  CHECK_EQUAL(fclose(status), 0);
+  CHECK(value[0] != '\0');
+}
+
+/* How often the bridges of this process have fallen asleep. */
+static unsigned long bridge_sleeps(void) {
+  unsigned long sum = 0;
+  char value[128];
+  DIR *threads = opendir("/proc/self/task");
+  CHECK(threads != NULL);
+  for (struct dirent *entry = readdir(threads); entry != NULL; entry = readdir(threads)) {
+    pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
+    if (thread == 0)
+      continue;
+    thread_status(thread, "Name", value, sizeof value);
+    if (strncmp(value, "rdmalib-verbs", 13) != 0)
+      continue;
+    thread_status(thread, "voluntary_ctxt_switches", value, sizeof value);
+    sum += strtoul(value, NULL, 10);
+  }
+  CHECK_EQUAL(closedir(threads), 0);
+  return sum;
+}
+
+static void *sleep_and_take(void *thread) {
+  struct shim_completion completion;
+  __atomic_store_n((pid_t *)thread, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+  for (uint32_t i = 0; i < SLEEPS; i++) {
+    CHECK_EQUAL(shim_queue_block(server.queue, &completion, 1, 10000), 1);
+    take_one(&server);
+  }
+  return NULL;
+}
+
+static void a_sleeper_alone_is_woken(void) {
+  begin();
+  pid_t sleeper = 0;
+  pthread_t thread;
+  char state[128] = "";
+  struct shim_work work = ping(&client, &server);
+  /* The bridge has waited for this channel before. */
+  CHECK_EQUAL(shim_queue_arm(server.queue), 0);
+  unsigned long before = bridge_sleeps();
+  CHECK_EQUAL(pthread_create(&thread, NULL, sleep_and_take, &sleeper), 0);
+  while (__atomic_load_n(&sleeper, __ATOMIC_ACQUIRE) == 0) {
+  }
+  for (uint32_t i = 0; i < SLEEPS; i++) {
+    do
+      thread_status(sleeper, "State", state, sizeof state);
+    while (state[0] != 'S');
+    CHECK_EQUAL(shim_post(client.endpoint, &work), 0);
+  }
+  CHECK_EQUAL(pthread_join(thread, NULL), 0);
+  CHECK(bridge_sleeps() - before < SLEEPS / 2);
   end();
 }
 
@@ -122,6 +195,7 @@ int main(void) {
   RUN(interrupts_end_waits);
   RUN(a_lost_peer_ends_waits);
   RUN(sleepers_miss_nothing);
+  RUN(a_sleeper_alone_is_woken);
   RUN(event_loops_miss_nothing);
   return 0;
 }
