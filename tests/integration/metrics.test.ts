@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { monitorHttpToken, nodeHttpToken } from '@rfaas/core/http';
 import { compileFunctionLibrary, type CompiledLibrary } from '../support/compile-function-library.ts';
@@ -139,4 +141,19 @@ const why = promtoolObstacle === undefined ? '' : `: ${promtoolObstacle}`;
 testOrSkip(`promtool finds nothing wrong in the metrics of any server${why}`, () => {
   expect(promtoolFindings(manager)).toBe('');
   expect(promtoolFindings(node)).toBe('');
+});
+
+/** How often the main thread of a process has fallen asleep. */
+function sleepsOf(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(status)?.[1]);
+}
+
+test('managers that have nothing to do disturb nobody: they wake up a few times a second', async () => {
+  const pids = [cluster.resourceManager.pid, cluster.node('node-0').pid];
+  const before = pids.map(sleepsOf);
+  await sleep(2000);
+  const sleeps = pids.map((pid, index) => sleepsOf(pid) - before[index]!);
+  // What measures the event loop's delay would make it two hundred.
+  expect(Math.max(...sleeps)).toBeLessThan(60);
 });
