@@ -290,8 +290,9 @@ static void a_burst_finds_a_sleeping_loop_awake(void) {
   CHECK_EQUAL(pthread_create(&server, NULL, serve_once, &sleeper), 0);
   const uint32_t *sleeps = &f.server_end.queue.sleeps;
   uint32_t awake = 0;
+  uint32_t id = 1;
   /* On a busy machine the loop may lose its processor in between, hence as often as it takes. */
-  for (uint32_t id = 1; awake < 20; id++) {
+  for (; awake < 20; id++) {
     CHECK(id < 30000);
     uint32_t before = __atomic_load_n(sleeps, __ATOMIC_SEQ_CST);
     uint64_t sent_at = nanoseconds_now() + CLIENT_NANOSECONDS;
@@ -303,6 +304,8 @@ static void a_burst_finds_a_sleeping_loop_awake(void) {
   }
   /* And then it sleeps. */
   uint32_t before = __atomic_load_n(sleeps, __ATOMIC_SEQ_CST);
+  CHECK_EQUAL(fixture_submit(&f, id, 0, 1), 0);
+  CHECK_EQUAL(await_reply(&f), id << 16);
   while (__atomic_load_n(sleeps, __ATOMIC_SEQ_CST) == before) {
   }
   __atomic_store_n(&f.stop, 1, __ATOMIC_RELAXED);

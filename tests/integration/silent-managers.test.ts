@@ -33,8 +33,9 @@ test('a node that stands still is lost, and is back once it goes on', async () =
   // It is suspect first.
   await until('the node is lost', async () => (await nodeState()) === 'lost');
   node.kill('SIGCONT');
-  await until('the node registered again', () => registrations(cluster.resourceManager.log) === 2);
-  expect(await nodeState()).toBe('connected');
+  await until('the node registered again', () => registrations(cluster.resourceManager.log) >= 2);
+  // On a busy machine half a second may pass in silence once more.
+  await until('the node is connected', async () => (await nodeState()) === 'connected');
 }, 40_000);
 
 test('a resource manager that stands still is left, and found again once it goes on', async () => {
@@ -42,8 +43,9 @@ test('a resource manager that stands still is left, and found again once it goes
   cluster.resourceManager.kill('SIGSTOP');
   await node.logged('nothing was heard of the peer');
   cluster.resourceManager.kill('SIGCONT');
-  await until('the node registered again', () => registrations(cluster.resourceManager.log) === 2);
-  expect(await nodeState()).toBe('connected');
+  await until('the node registered again', () => registrations(cluster.resourceManager.log) >= 2);
+  // On a busy machine half a second may pass in silence once more.
+  await until('the node is connected', async () => (await nodeState()) === 'connected');
 }, 40_000);
 
 function registrations(log: string): number {
