@@ -132,9 +132,7 @@ export default defineConfig(
   { files: NOT_SHIPPED, rules: { 'max-lines-per-function': 'off' } },
   {
     files: ['**/*.cjs'],
-    languageOptions: {
-      globals: { require: 'readonly', __dirname: 'readonly', module: 'writable' },
-    },
+    languageOptions: { globals: { require: 'readonly', __dirname: 'readonly', module: 'writable' } },
   },
   { files: ['*.config.js'], rules: { 'import-x/no-default-export': 'off' } },
 );

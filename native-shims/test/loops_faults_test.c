@@ -1,37 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The loops over a fake fabric: JavaScript requests, failing replies, ends and interrupts. */
+/* The loops over a fake fabric: JavaScript requests, failing replies, ends. */
 #define _GNU_SOURCE
 #include "support/loops-fixture.h"
 
 #include <pthread.h>
-#include <time.h>
-
-static uint32_t one_byte(void *input, uint32_t bytes, void *output) {
-  *(uint8_t *)output = bytes > 0 ? *(uint8_t *)input : 0;
-  return 1;
-}
-
-/* Function 0 is native, function 1 JavaScript. */
-static void open_with_functions(struct fixture *f) {
-  fixture_open(f);
-  f->functions[0] = one_byte;
-  f->server->function_count = 2;
-}
-
-static void give_reply(struct fixture *f, uint32_t id, uint32_t status, const char *text) {
-  uint32_t i = f->server->reply_count++;
-  uint32_t slot = id % SLOTS;
-  size_t bytes = strlen(text);
-  memcpy((void *)(uintptr_t)(f->server->output_end[slot] - PAGE), text, bytes);
-  f->server->replies[i].slot = slot;
-  f->server->replies[i].invocation_id = id;
-  f->server->replies[i].status = status;
-  f->server->replies[i].output_bytes = (uint32_t)bytes;
-}
 
 static void javascript_replies_come_in_any_order(void) {
   struct fixture f;
-  open_with_functions(&f);
+  fixture_open_with_functions(&f);
   for (uint32_t id = 8; id < 12; id++) {
     CHECK_EQUAL(fixture_submit(&f, id, id == 10 ? 0 : 1, 3), 0);
   }
@@ -48,11 +24,11 @@ static void javascript_replies_come_in_any_order(void) {
     CHECK_EQUAL(f.server->request_output_mapping, 0);
   }
   CHECK_EQUAL(fixture_reply(&f, &bytes), 10u << 16);
-  give_reply(&f, 11, RFAAS_OK, "eleven");
-  give_reply(&f, 8, RFAAS_FUNCTION_FAILED, "thrown");
+  fixture_give_reply(&f, 11, RFAAS_OK, "eleven");
+  fixture_give_reply(&f, 8, RFAAS_FUNCTION_FAILED, "thrown");
   CHECK_EQUAL(fixture_serve(&f), RFAAS_SERVE_IDLE);
   CHECK_EQUAL(f.server->reply_count, 0);
-  give_reply(&f, 9, RFAAS_OK, "");
+  fixture_give_reply(&f, 9, RFAAS_OK, "");
   CHECK_EQUAL(fixture_serve(&f), RFAAS_SERVE_IDLE);
   CHECK_EQUAL(fixture_reply(&f, &bytes), 11u << 16);
   CHECK_EQUAL(memcmp(fixture_result(11), "eleven", 6), 0);
@@ -67,7 +43,7 @@ static void javascript_replies_come_in_any_order(void) {
 
 static void javascript_sees_mapped_results_by_number(void) {
   struct fixture f;
-  open_with_functions(&f);
+  fixture_open_with_functions(&f);
   f.client->result_key = GUARDED_KEY;
   f.client->flags = RFAAS_INVOKE_RESULT_GUARDED;
   f.client->function_index = 1;
@@ -96,27 +72,27 @@ static void javascript_sees_mapped_results_by_number(void) {
 
 static void a_slot_runs_one_invocation_at_a_time(void) {
   struct fixture f;
-  open_with_functions(&f);
+  fixture_open_with_functions(&f);
   uint32_t bytes = 0;
   CHECK_EQUAL(fixture_submit(&f, 4, 1, 1), 0);
   CHECK_EQUAL(fixture_serve(&f), RFAAS_SERVE_REQUEST);
   CHECK_EQUAL(fixture_submit(&f, 8, 0, 1), 0);
   CHECK_EQUAL(fixture_serve(&f), RFAAS_SERVE_IDLE);
   CHECK_EQUAL(fixture_reply(&f, &bytes), 8u << 16 | RFAAS_INVALID_REQUEST);
-  give_reply(&f, 8, RFAAS_OK, "");
+  fixture_give_reply(&f, 8, RFAAS_OK, "");
   CHECK_EQUAL(fixture_serve(&f), -EINVAL);
-  give_reply(&f, 4, RFAAS_OK, "four");
+  fixture_give_reply(&f, 4, RFAAS_OK, "four");
   CHECK_EQUAL(fixture_serve(&f), RFAAS_SERVE_IDLE);
   CHECK_EQUAL(fixture_reply(&f, &bytes), 4u << 16);
   CHECK_EQUAL(bytes, 4);
-  give_reply(&f, 4, RFAAS_OK, "again");
+  fixture_give_reply(&f, 4, RFAAS_OK, "again");
   CHECK_EQUAL(fixture_serve(&f), -EINVAL);
   fixture_close(&f);
 }
 
 static void a_reply_waits_for_receives_and_room(void) {
   struct fixture f;
-  open_with_functions(&f);
+  fixture_open_with_functions(&f);
   uint32_t bytes = 0;
   CHECK_EQUAL(fixture_submit(&f, 1, 0, 1), 0);
   f.server_end.not_ready = 2;
@@ -135,7 +111,7 @@ static void a_reply_waits_for_receives_and_room(void) {
 
 static void a_client_without_receives_ends_the_loop(void) {
   struct fixture f;
-  open_with_functions(&f);
+  fixture_open_with_functions(&f);
   CHECK_EQUAL(fixture_submit(&f, 1, 0, 1), 0);
   f.client_end.receives = 0;
   f.server->spin_microseconds = 5000000;
@@ -146,7 +122,7 @@ static void a_client_without_receives_ends_the_loop(void) {
 
 static void a_result_that_refuses_writes_is_reported(void) {
   struct fixture f;
-  open_with_functions(&f);
+  fixture_open_with_functions(&f);
   uint32_t bytes = 0;
   fake_regions[RESULTS].refuses_writes = 1;
   f.server->spin_microseconds = 1000;
@@ -159,7 +135,7 @@ static void a_result_that_refuses_writes_is_reported(void) {
 
 static void a_failed_request_is_lost(void) {
   struct fixture f;
-  open_with_functions(&f);
+  fixture_open_with_functions(&f);
   f.server_end.receives = 0;
   f.client->invocation_id = 3;
   CHECK_EQUAL(rfaas_invoke((uint32_t)f.client_index), RFAAS_LOST);
@@ -175,7 +151,7 @@ static void a_failed_request_is_lost(void) {
 
 static void an_output_beyond_the_capacity_is_not_believed(void) {
   struct fixture f;
-  open_with_functions(&f);
+  fixture_open_with_functions(&f);
   f.client->result_capacity = 16;
   f.client->invocation_id = 3;
   f.client_end.receives = 1;
@@ -201,7 +177,7 @@ static void *disconnect_once_the_request_came(void *argument) {
 
 static void a_disconnect_ends_both_loops(void) {
   struct fixture f;
-  open_with_functions(&f);
+  fixture_open_with_functions(&f);
   pthread_t other;
   CHECK_EQUAL(pthread_create(&other, NULL, disconnect_once_the_request_came, &f), 0);
   CHECK_EQUAL(rfaas_invoke((uint32_t)f.client_index), RFAAS_LOST);
@@ -216,153 +192,7 @@ static void a_disconnect_ends_both_loops(void) {
   fixture_close(&f);
 }
 
-struct sleeper {
-  struct fixture *f;
-  int result;
-};
-
-static void *serve_once(void *argument) {
-  struct sleeper *sleeper = argument;
-  sleeper->result = fixture_serve(sleeper->f);
-  return NULL;
-}
-
-/* The immediate of the next reply, once it comes. */
-static uint32_t await_reply(struct fixture *f) {
-  struct shim_completion completion;
-  while (fake_queue_poll((struct shim_queue *)(void *)&f->client_end.queue, &completion, 1) == 0) {
-  }
-  return completion.immediate;
-}
-
-static void a_sleeping_loop_is_woken(void) {
-  struct fixture f;
-  open_with_functions(&f);
-  f.server->wait_milliseconds = 20000;
-  struct sleeper sleeper = {&f, -1};
-  pthread_t server;
-  uint32_t bytes = 0;
-  CHECK_EQUAL(pthread_create(&server, NULL, serve_once, &sleeper), 0);
-  /* It sleeps again after the work, without a return in between. */
-  for (uint32_t id = 1; id <= 2; id++) {
-    CHECK_EQUAL(fixture_submit(&f, id, 0, 1), 0);
-    CHECK_EQUAL(await_reply(&f), id << 16);
-    CHECK_EQUAL(sleeper.result, -1);
-  }
-  __atomic_store_n(&f.stop, 1, __ATOMIC_RELAXED);
-  fake_interrupt(&f.server_end);
-  CHECK_EQUAL(pthread_join(server, NULL), 0);
-  CHECK_EQUAL(sleeper.result, RFAAS_SERVE_STOPPED);
-  __atomic_store_n(&f.stop, 0, __ATOMIC_RELAXED);
-  /* Only counters that are due end that. */
-  f.server->flush_microseconds = 50000;
-  CHECK_EQUAL(fixture_submit(&f, 3, 0, 1), 0);
-  CHECK_EQUAL(fixture_serve(&f), RFAAS_SERVE_IDLE);
-  CHECK_EQUAL(fixture_reply(&f, &bytes), 3u << 16);
-  CHECK_EQUAL(pthread_create(&server, NULL, serve_once, &sleeper), 0);
-  __atomic_store_n(&f.stop, 1, __ATOMIC_RELAXED);
-  fake_interrupt(&f.server_end);
-  CHECK_EQUAL(pthread_join(server, NULL), 0);
-  CHECK_EQUAL(sleeper.result, RFAAS_SERVE_STOPPED);
-  CHECK(f.server->hot_nanoseconds < 10000000000u);
-  fixture_close(&f);
-}
-
-static uint64_t nanoseconds_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static uint64_t milliseconds_now(void) {
-  return nanoseconds_now() / 1000000u;
-}
-
-/* Longer than one look at the queue takes, shorter than the loop lingers. */
-#define CLIENT_NANOSECONDS 10000u
-
-static void a_burst_finds_a_sleeping_loop_awake(void) {
-  struct fixture f;
-  open_with_functions(&f);
-  f.server->wait_milliseconds = 20000;
-  struct sleeper sleeper = {&f, -1};
-  pthread_t server;
-  CHECK_EQUAL(pthread_create(&server, NULL, serve_once, &sleeper), 0);
-  const uint32_t *sleeps = &f.server_end.queue.sleeps;
-  uint32_t awake = 0;
-  uint32_t id = 1;
-  /* On a busy machine the loop may lose its processor in between, hence as often as it takes. */
-  for (; awake < 20; id++) {
-    CHECK(id < 30000);
-    uint32_t before = __atomic_load_n(sleeps, __ATOMIC_SEQ_CST);
-    uint64_t sent_at = nanoseconds_now() + CLIENT_NANOSECONDS;
-    while (nanoseconds_now() < sent_at) {
-    }
-    awake = __atomic_load_n(sleeps, __ATOMIC_SEQ_CST) == before ? awake + 1 : 0;
-    CHECK_EQUAL(fixture_submit(&f, id, 0, 1), 0);
-    CHECK_EQUAL(await_reply(&f), id << 16);
-  }
-  /* And then it sleeps. */
-  uint32_t before = __atomic_load_n(sleeps, __ATOMIC_SEQ_CST);
-  CHECK_EQUAL(fixture_submit(&f, id, 0, 1), 0);
-  CHECK_EQUAL(await_reply(&f), id << 16);
-  while (__atomic_load_n(sleeps, __ATOMIC_SEQ_CST) == before) {
-  }
-  __atomic_store_n(&f.stop, 1, __ATOMIC_RELAXED);
-  fake_interrupt(&f.server_end);
-  CHECK_EQUAL(pthread_join(server, NULL), 0);
-  CHECK_EQUAL(sleeper.result, RFAAS_SERVE_STOPPED);
-  fixture_close(&f);
-}
-
-static void spinning_takes_as_long_as_asked(void) {
-  struct fixture f;
-  open_with_functions(&f);
-  uint64_t begin = milliseconds_now();
-  f.server->spin_microseconds = 20000;
-  CHECK_EQUAL(fixture_serve(&f), RFAAS_SERVE_IDLE);
-  uint64_t spun = milliseconds_now() - begin;
-  CHECK(spun >= 19);
-  CHECK(f.server->hot_nanoseconds >= 19000000u && f.server->hot_nanoseconds <= (spun + 2) * 1000000u);
-  CHECK_EQUAL(f.server->execution_nanoseconds, 0);
-  f.server->spin_microseconds = 10000000;
-  f.server->flush_microseconds = 5000;
-  CHECK_EQUAL(fixture_serve(&f), RFAAS_SERVE_IDLE);
-  CHECK(f.server->hot_nanoseconds >= 24000000u);
-  fixture_close(&f);
-}
-
-/* One JavaScript request and its reply: whether counters were due. */
-static uint32_t due_with_request(struct fixture *f, uint32_t id) {
-  uint32_t bytes = 0;
-  CHECK_EQUAL(fixture_submit(f, id, 1, 1), 0);
-  CHECK_EQUAL(fixture_serve(f), RFAAS_SERVE_REQUEST);
-  uint32_t due = f->server->counters_due;
-  f->server->counters_due = 0;
-  give_reply(f, id, RFAAS_OK, "x");
-  CHECK_EQUAL(fixture_serve(f), RFAAS_SERVE_IDLE);
-  CHECK_EQUAL(fixture_reply(f, &bytes), id << 16);
-  return due;
-}
-
-static void counters_are_due_once_in_their_time(void) {
-  struct fixture f;
-  open_with_functions(&f);
-  f.server->flush_microseconds = 1000;
-  CHECK_EQUAL(due_with_request(&f, 0), 1);
-  uint64_t begin = milliseconds_now();
-  while (milliseconds_now() - begin < 2) {
-  }
-  f.server->flush_microseconds = 100000000;
-  CHECK_EQUAL(due_with_request(&f, 1), 1);
-  CHECK(f.server->execution_nanoseconds > 0);
-  CHECK_EQUAL(due_with_request(&f, 2), 0);
-  CHECK_EQUAL(due_with_request(&f, 3), 0);
-  fixture_close(&f);
-}
-
 int main(void) {
-  RUN(counters_are_due_once_in_their_time);
   RUN(javascript_replies_come_in_any_order);
   RUN(javascript_sees_mapped_results_by_number);
   RUN(a_slot_runs_one_invocation_at_a_time);
@@ -372,8 +202,5 @@ int main(void) {
   RUN(a_failed_request_is_lost);
   RUN(an_output_beyond_the_capacity_is_not_believed);
   RUN(a_disconnect_ends_both_loops);
-  RUN(a_sleeping_loop_is_woken);
-  RUN(a_burst_finds_a_sleeping_loop_awake);
-  RUN(spinning_takes_as_long_as_asked);
   return 0;
 }

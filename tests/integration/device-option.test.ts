@@ -98,19 +98,13 @@ describe('a device is enough to say where to listen', () => {
   });
 });
 
+function invokeOn(device: string): string[] {
+  const module = functionFile('test-functions.js');
+  return ['packages/client/bin/rfaas.cjs', 'invoke', 'shout', '--module', module, '--device', device];
+}
+
 describe('a device that is not there is an error with what to do, for', () => {
   const fix = /error: .*(no RDMA device|modprobe).*\[RDMA_ERR_/s;
-  const module = functionFile('test-functions.js');
-  const invoke = [
-    'packages/client/bin/rfaas.cjs',
-    'invoke',
-    'shout',
-    '--module',
-    module,
-    '--device',
-    'nonesuch',
-  ];
-
   test.each([
     ['the resource manager', [resourceManager, '--device', 'nonesuch']],
     ['the executor manager', [executorManager, '--skip-resource-manager', '--device', 'nonesuch']],
@@ -121,7 +115,7 @@ describe('a device that is not there is an error with what to do, for', () => {
   });
 
   test('the client', async () => {
-    const result = await program([...invoke, '-e', 'verbs://127.0.0.1:10005']);
+    const result = await program([...invokeOn('nonesuch'), '-e', 'verbs://127.0.0.1:10005']);
     expect(result).toMatchObject({ code: 1, output: '' });
     expect(result.errors).toMatch(
       /cannot connect to the executor manager.*(no RDMA device|modprobe)|no RDMA device/s,
@@ -145,17 +139,7 @@ describe('a device that is not there is an error with what to do, for', () => {
 });
 
 test('a device and a manager on shared memory do not go together', async () => {
-  const module = functionFile('test-functions.js');
-  const words = [
-    'packages/client/bin/rfaas.cjs',
-    'invoke',
-    'shout',
-    '--module',
-    module,
-    '--device',
-    'mlx5_0',
-  ];
-  const result = await program([...words, '-e', 'shm://10005']);
+  const result = await program([...invokeOn('mlx5_0'), '-e', 'shm://10005']);
   expect(result).toMatchObject({ code: 1, output: '' });
   expect(result.errors).toMatch(/shm:\/\/10005.*shared memory has no devices/);
 });

@@ -139,4 +139,28 @@ static inline uint32_t fixture_reply(struct fixture *f, uint32_t *bytes) {
   return completion.immediate;
 }
 
+static inline uint32_t fixture_one_byte(void *input, uint32_t bytes, void *output) {
+  *(uint8_t *)output = bytes > 0 ? *(uint8_t *)input : 0;
+  return 1;
+}
+
+/* Function 0 is native, function 1 JavaScript. */
+static inline void fixture_open_with_functions(struct fixture *f) {
+  fixture_open(f);
+  f->functions[0] = fixture_one_byte;
+  f->server->function_count = 2;
+}
+
+/* A JavaScript function has ended; the next call of the loop replies. */
+static inline void fixture_give_reply(struct fixture *f, uint32_t id, uint32_t status, const char *text) {
+  uint32_t i = f->server->reply_count++;
+  uint32_t slot = id % SLOTS;
+  size_t bytes = strlen(text);
+  memcpy((void *)(uintptr_t)(f->server->output_end[slot] - PAGE), text, bytes);
+  f->server->replies[i].slot = slot;
+  f->server->replies[i].invocation_id = id;
+  f->server->replies[i].status = status;
+  f->server->replies[i].output_bytes = (uint32_t)bytes;
+}
+
 #endif

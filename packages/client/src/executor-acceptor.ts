@@ -4,6 +4,7 @@ import {
   encodeRejection,
   equalSecrets,
   expectMessage,
+  invocationInputOffset,
   maxMessageBytes,
   RfaasError,
   type ConnectionData,
@@ -21,7 +22,7 @@ import {
   type RemoteMemory,
   type RemoteTarget,
 } from '@rfaas/rdmalib';
-import { INPUT_OFFSET, type ThreadAnnouncement } from './slot-memory.ts';
+import type { ThreadAnnouncement } from './slot-memory.ts';
 import { describeError } from './time-limit.ts';
 
 /** Requests and receives beyond one per slot: the announcement's receive, and the loop's one ahead. */
@@ -181,7 +182,7 @@ function readAnnouncement(
     );
   }
   const { slots, slotStride, inputBytes, outputBytes, address, rkey, length } = ready;
-  if (slotStride < INPUT_OFFSET + inputBytes || length < slots * slotStride) {
+  if (slotStride < invocationInputOffset + inputBytes || length < slots * slotStride) {
     throw new RfaasError(
       'RFAAS_ERR_PROTOCOL',
       `executor thread ${index} announced ${slots} slots of ${inputBytes} bytes, ${slotStride} apart, ` +

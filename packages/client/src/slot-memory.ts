@@ -1,9 +1,7 @@
+import { invocationInputOffset } from '@rfaas/core';
 import type { MemoryRegion, ProtectionDomain } from '@rfaas/rdmalib';
 import { OutputBuffer } from './invocation-buffers.ts';
 import type { ThreadParts } from './thread-parts.ts';
-
-/** Bytes of a slot in front of its input: padding and the invocation header. */
-export const INPUT_OFFSET = 64;
 
 /** What an executor thread announced when it was ready. */
 export interface ThreadAnnouncement {
@@ -43,14 +41,14 @@ export class SlotMemory {
 
   /** The input of a slot inside the executor, where the transport maps it. */
   mappedInput(slot: number, byteLength: number): Uint8Array | undefined {
-    const start = slot * this.#announcement.slotStride + INPUT_OFFSET;
+    const start = slot * this.#announcement.slotStride + invocationInputOffset;
     return this.#mapping?.subarray(start, start + byteLength);
   }
 
   /** Copies an input to where the slot's request takes it from. */
   placeInput(slot: number, input: Uint8Array): void {
     if (this.#mapping !== undefined) {
-      this.#mapping.set(input, slot * this.#announcement.slotStride + INPUT_OFFSET);
+      this.#mapping.set(input, slot * this.#announcement.slotStride + invocationInputOffset);
       return;
     }
     this.#staging[slot] ??= this.#domain.allocateMemory({

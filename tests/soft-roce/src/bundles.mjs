@@ -27,7 +27,7 @@ const LIBRARIES = [
 /**
  * Writes the built programs and libraries, each with all the modules that it loads in one file, to their places below
  * `folder` instead of the checkout. A manager loads up to a thousand modules, and where processors are emulated that
- * takes most of a test's time, and compiling them most of the rest.
+ * takes most of a test's time.
  */
 export async function writeBundles(folder) {
   for (const name of PROGRAMS) {

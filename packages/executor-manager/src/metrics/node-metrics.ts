@@ -1,5 +1,5 @@
 import type { AllocationEndReason, RfaasErrorCode } from '@rfaas/core';
-import { durationBuckets } from '@rfaas/core/http';
+import { durationBuckets, omittedProcessMetrics, processMetricsOptions } from '@rfaas/core/http';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type {
   AllocationObserver,
@@ -7,15 +7,6 @@ import type {
   NodeOccupancy,
   ObservedUsage,
 } from '../allocation-observer.ts';
-
-/** Metrics of prom-client that break the rules which promtool checks: gauges that are called totals. */
-const misnamed = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
-/** Metrics of prom-client for which a process wakes up a hundred times a second, also where it has nothing to do. */
-const restless = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'].map(
-  (what) => `nodejs_eventloop_lag_${what}_seconds`,
-);
-/** In milliseconds, as seldom as Node allows. */
-const leastPrecision = 2 ** 31 - 1;
 
 type UsageCounters = Pick<
   ObservedUsage,
@@ -62,8 +53,8 @@ export class NodeMetrics implements AllocationObserver {
   );
 
   constructor() {
-    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: leastPrecision });
-    [...misnamed, ...restless].forEach((name) => this.#registry.removeSingleMetric(name));
+    collectDefaultMetrics({ register: this.#registry, ...processMetricsOptions });
+    omittedProcessMetrics.forEach((name) => this.#registry.removeSingleMetric(name));
   }
 
   /** Adds what is read from the node whenever somebody asks. */

@@ -1,18 +1,9 @@
 import type { LeaseEndReason } from '@rfaas/core';
-import { durationBuckets } from '@rfaas/core/http';
+import { durationBuckets, omittedProcessMetrics, processMetricsOptions } from '@rfaas/core/http';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import type { ClusterReadings, ClusterObserver, LeaseView } from '../cluster/cluster-view.ts';
 import { addClusterGauges, addLeaderGauge } from './cluster-gauges.ts';
 import { RecentDurations, type DurationSummary } from './recent-durations.ts';
-
-/** Metrics of prom-client that break the rules which promtool checks: gauges that are called totals. */
-const misnamed = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
-/** Metrics of prom-client for which a process wakes up a hundred times a second, also where it has nothing to do. */
-const restless = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'].map(
-  (what) => `nodejs_eventloop_lag_${what}_seconds`,
-);
-/** In milliseconds, as seldom as Node allows. */
-const leastPrecision = 2 ** 31 - 1;
 
 /** How far back the live figures look. */
 const recentMs = 60_000;
@@ -65,8 +56,8 @@ export class ManagerMetrics implements ClusterObserver {
   );
 
   constructor() {
-    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: leastPrecision });
-    [...misnamed, ...restless].forEach((name) => this.#registry.removeSingleMetric(name));
+    collectDefaultMetrics({ register: this.#registry, ...processMetricsOptions });
+    omittedProcessMetrics.forEach((name) => this.#registry.removeSingleMetric(name));
   }
 
   /**

@@ -34,7 +34,7 @@ export async function openLeadership({
   logger,
 }: OpenLeadershipOptions): Promise<Leadership> {
   if (config.etcd !== undefined) {
-    // A third of what this program would load; most clusters have no etcd.
+    // Its client is a large part of what this program would load, and most clusters have no etcd.
     const { EtcdLeadership } = await import('./etcd/etcd-leadership.ts');
     return new EtcdLeadership(etcdOptions(config.etcd, clusterKey, env));
   }
