@@ -59,8 +59,8 @@ export class TransportChannel {
   }
 
   /** Takes the peer's invitation; from here on it can send. */
-  meet(invitation: Uint8Array): void {
-    this.#target = this.#endpoint?.resolveRemote(decodeRemoteMemory(invitation));
+  async meet(invitation: Uint8Array): Promise<void> {
+    this.#target = await this.#endpoint?.resolveRemote(decodeRemoteMemory(invitation));
   }
 
   /** Writes 64 bytes into the peer's memory, with an immediate. */

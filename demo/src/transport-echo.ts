@@ -15,7 +15,7 @@ for await (const request of listener.requests()) {
   const endpoint = request.createEndpoint(channel.endpointOptions);
   channel.use(endpoint);
   await request.accept(endpoint, { privateData: channel.invitation });
-  channel.meet(request.privateData);
+  await channel.meet(request.privateData);
   while (channel.receive()) channel.send();
   break;
 }

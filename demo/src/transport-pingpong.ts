@@ -22,7 +22,7 @@ export async function timeTransport(what: string, roundTrips: number): Promise<L
     const endpoint = domain.createEndpoint(channel.endpointOptions);
     channel.use(endpoint);
     const { privateData } = await endpoint.connect(url, { privateData: channel.invitation });
-    channel.meet(privateData);
+    await channel.meet(privateData);
     return timeCalls(what, roundTrips, () => {
       channel.send();
       if (!channel.receive()) throw new Error('the peer of the transport measurement went away');

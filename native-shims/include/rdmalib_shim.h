@@ -24,7 +24,7 @@
 extern "C" {
 #endif
 
-#define SHIM_ABI_VERSION 1u
+#define SHIM_ABI_VERSION 2u
 #define SHIM_MAX_SEGMENTS 8u
 #define SHIM_MAX_PRIVATE_DATA 256u
 #define SHIM_ADDRESS_BYTES 112u
@@ -66,7 +66,8 @@ enum shim_event_type {
   SHIM_EVENT_REFUSED = 3,         /* an endpoint that connects: the peer rejected; private data is the peer's */
   SHIM_EVENT_FAILED = 4,          /* an endpoint that connects: no answer; error is a negative errno */
   SHIM_EVENT_DISCONNECTED = 5,    /* an established endpoint lost its peer; reason says how */
-  SHIM_EVENT_READABLE = 6         /* an armed completion queue may have completions; owner_id = queue's id */
+  SHIM_EVENT_READABLE = 6,        /* an armed completion queue may have completions; owner_id = queue's id */
+  SHIM_EVENT_RESOLVED = 7         /* the peer answered what shim_endpoint_resolve asked without waiting */
 };
 
 enum shim_disconnect_reason {
@@ -292,8 +293,10 @@ SHIM_API int shim_endpoint_state(struct shim_endpoint *endpoint);
 
 /* Prepares a peer's region, from `remote->address` on, as a target of this endpoint and returns its index (>= 0), the
  * same for the same key and address. Requests may use the target up to the end of the region. May ask the peer (its
- * bridge answers, whatever its threads do) for at most `milliseconds`. -EACCES: the peer does not know the key or
- * grants nothing; -ERANGE: longer than the peer's region; -ETIMEDOUT; -ENOTCONN. */
+ * bridge answers, whatever its threads do) and waits for at most `milliseconds`. With 0 it does not wait: -EINPROGRESS
+ * says that the peer was asked; call again with the same memory once SHIM_EVENT_RESOLVED comes, or DISCONNECTED. To
+ * resolve other memory in between gives that question up. -EACCES: the peer does not know the key or grants nothing;
+ * -ERANGE: longer than the peer's region; -ETIMEDOUT; -ENOTCONN. */
 SHIM_API int shim_endpoint_resolve(struct shim_endpoint *endpoint, const struct shim_remote *remote,
                                    uint32_t milliseconds);
 /* Where direct_map: the local address of a resolved target's memory, its mapped length (guard included, for shim_unmap

@@ -31,7 +31,7 @@ const program = `
     break;
   }
   await connecting;
-  const target = near.resolveRemote(to.remote);
+  const target = await near.resolveRemote(to.remote);
   const arrived = [];
   const batch = createCompletionBatch(4);
   for (const [immediate, byteLength, options] of [[7, 32, { inline: true, signaled: false }], [8, 4000, {}]]) {
@@ -70,7 +70,7 @@ const flood = `
     break;
   }
   await connecting;
-  const target = near.resolveRemote(to.remote);
+  const target = await near.resolveRemote(to.remote);
   const batch = createCompletionBatch(64);
   const take = (queue, of) => {
     const seen = [];

@@ -59,7 +59,7 @@ export class TransportPeer implements AsyncDisposable {
       const endpoint = domain.createEndpoint(side.endpointOptions);
       side.use(endpoint);
       const reply = await endpoint.connect(url, { privateData: side.invitation });
-      side.meet(reply.privateData);
+      await side.meet(reply.privateData);
       return new TransportPeer(side, child, exited, transport);
     } catch (error) {
       await transport?.close();

@@ -15,7 +15,7 @@ for await (const request of listener.requests()) {
   const endpoint = request.createEndpoint(side.endpointOptions);
   side.use(endpoint);
   await request.accept(endpoint, { privateData: side.invitation });
-  side.meet(request.privateData);
+  await side.meet(request.privateData);
   pinThread([Number(processor)]);
   while (side.awaitWrite()) {
     side.write();

@@ -64,8 +64,8 @@ export class TransportSide {
   }
 
   /** Takes the peer's invitation, once connected. */
-  meet(invitation: Uint8Array): void {
-    this.#target = this.#endpoint?.resolveRemote(decodeRemoteMemory(invitation));
+  async meet(invitation: Uint8Array): Promise<void> {
+    this.#target = await this.#endpoint?.resolveRemote(decodeRemoteMemory(invitation));
   }
 
   /** Writes once, with an immediate. */

@@ -33,6 +33,7 @@ static struct shim_endpoint *make(struct shim_domain *domain, const struct shim_
     shim_list_init(lists[i]);
   shim_event_init(&endpoint->outcome);
   shim_event_init(&endpoint->end);
+  shim_event_init(&endpoint->answer);
   return endpoint;
 }
 
@@ -144,6 +145,7 @@ int shim_endpoint_close(struct shim_endpoint *endpoint) {
   fabric_link_leave(endpoint, false);
   shim_event_drop(&domain->events, &endpoint->outcome);
   shim_event_drop(&domain->events, &endpoint->end);
+  shim_event_drop(&domain->events, &endpoint->answer);
   fabric_slot_give(endpoint);
   shim_list_remove(&endpoint->link);
   shim_list_remove(&endpoint->doomed);

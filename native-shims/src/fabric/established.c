@@ -35,6 +35,11 @@ void fabric_settle(struct shim_endpoint *endpoint, int32_t state, uint32_t event
   fabric_wake_queues(endpoint);
 }
 
+void fabric_tell_resolved(struct shim_endpoint *endpoint) {
+  fill(&endpoint->answer.event, endpoint, SHIM_EVENT_RESOLVED, 0);
+  shim_event_push(&endpoint->domain->events, &endpoint->answer);
+}
+
 void fabric_connect_failed(struct shim_endpoint *endpoint, int error, const char *format, ...) {
   char reason[SHIM_ERROR_TEXT_BYTES - 160];
   va_list arguments;

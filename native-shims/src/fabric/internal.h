@@ -139,6 +139,8 @@ void fabric_connect_failed(struct shim_endpoint *endpoint, int error, const char
     __attribute__((format(printf, 3, 4)));
 /* A step of the handshake is done: is all of it? */
 void fabric_connect_step(struct shim_endpoint *endpoint);
+/* The peer has answered a query that nobody waits for. */
+void fabric_tell_resolved(struct shim_endpoint *endpoint);
 /* What was posted completes as flushed, and libfabric's endpoint is closed (FI_EP_MSG). */
 void fabric_flush(struct shim_endpoint *endpoint);
 void fabric_wake_queues(struct shim_endpoint *endpoint);

@@ -297,7 +297,9 @@ struct shim_endpoint {
   bool peer_said_goodbye;
   bool libfabric_ended; /* FI_SHUTDOWN */
   uint32_t queries;
-  uint64_t deadline; /* of connecting, or of the peer's word after libfabric ended */
+  struct shim_remote asked; /* what the last query was about */
+  bool asking;              /* nobody waits for its answer: an event tells of it */
+  uint64_t deadline;        /* of connecting, or of the peer's word after libfabric ended */
   const char *step;
   union fabric_address peer_address;
   char peer[SHIM_ADDRESS_BYTES];
@@ -307,6 +309,7 @@ struct shim_endpoint {
   struct shim_list link;
   struct shim_event_node outcome; /* ESTABLISHED, REFUSED or FAILED */
   struct shim_event_node end;     /* DISCONNECTED */
+  struct shim_event_node answer;  /* RESOLVED */
 };
 
 struct shim_listener {

@@ -30,27 +30,39 @@ static int room(struct shim_endpoint *endpoint) {
   return 0;
 }
 
-static int wait_for_reply(struct shim_endpoint *endpoint, uint32_t id, uint32_t milliseconds) {
+static void send_query(struct shim_endpoint *endpoint, const struct shim_remote *remote) {
+  struct fabric_query query = {
+      .id = ++endpoint->queries, .key = remote->rkey, .address = remote->address, .length = remote->length};
+  endpoint->asked = *remote;
+  endpoint->tcp->reply_came = false;
+  fabric_link_send(endpoint->tcp, FABRIC_QUERY, &query, sizeof query);
+}
+
+static int wait_for_reply(struct shim_endpoint *endpoint, uint32_t milliseconds) {
   struct shim_domain *domain = endpoint->domain;
   uint64_t deadline = shim_now() + (uint64_t)milliseconds * SHIM_NANOSECONDS_PER_MILLISECOND;
   struct timespec until = {.tv_sec = (time_t)(deadline / 1000000000u), .tv_nsec = (long)(deadline % 1000000000u)};
   while (endpoint->state == SHIM_ESTABLISHED && endpoint->tcp != NULL) {
-    if (endpoint->tcp->reply_came && endpoint->tcp->reply.id == id)
+    if (endpoint->tcp->reply_came && endpoint->tcp->reply.id == endpoint->queries)
       return 0;
+    if (milliseconds == 0)
+      return -EINPROGRESS;
     if (pthread_cond_timedwait(&domain->changed, &domain->lock, &until) != 0 && shim_now() >= deadline)
       return shim_fail(ETIMEDOUT, "resolving remote memory: %s port %u did not answer in %u ms", endpoint->peer,
                        endpoint->peer_port, milliseconds);
   }
-  return shim_fail(ENOTCONN, "resolving remote memory: endpoint %u lost its peer", endpoint->id);
+  return shim_fail_not_connected("resolving remote memory", endpoint->id, endpoint->state, endpoint->end.text);
 }
 
 static int ask(struct shim_endpoint *endpoint, const struct shim_remote *remote, uint32_t milliseconds,
                struct fabric_reply *reply) {
-  struct fabric_query query = {
-      .id = ++endpoint->queries, .key = remote->rkey, .address = remote->address, .length = remote->length};
-  endpoint->tcp->reply_came = false;
-  fabric_link_send(endpoint->tcp, FABRIC_QUERY, &query, sizeof query);
-  int error = wait_for_reply(endpoint, query.id, milliseconds);
+  const struct shim_remote *asked = &endpoint->asked;
+  if (!endpoint->asking || asked->rkey != remote->rkey || asked->address != remote->address ||
+      asked->length != remote->length)
+    send_query(endpoint, remote);
+  endpoint->asking = false;
+  int error = wait_for_reply(endpoint, milliseconds);
+  endpoint->asking = error == -EINPROGRESS;
   if (error != 0)
     return error;
   *reply = endpoint->tcp->reply;

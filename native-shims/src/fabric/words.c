@@ -151,6 +151,8 @@ bool fabric_link_word(struct fabric_link *link, enum fabric_word word, const uin
   case FABRIC_REPLY:
     link->reply_came = take(&link->reply, sizeof link->reply, body, bytes);
     (void)pthread_cond_broadcast(&link->domain->changed);
+    if (open && link->endpoint->asking)
+      fabric_tell_resolved(link->endpoint);
     return link->reply_came;
   case FABRIC_GOODBYE:
     if (open)

@@ -40,6 +40,7 @@ static struct shim_endpoint *make(struct shim_domain *domain, const struct shim_
   shim_list_init(&endpoint->link);
   shim_event_init(&endpoint->outcome);
   shim_event_init(&endpoint->end);
+  shim_event_init(&endpoint->answer);
   return endpoint;
 }
 
@@ -122,6 +123,7 @@ int shim_endpoint_close(struct shim_endpoint *endpoint) {
   shm_endpoint_unwatch(endpoint);
   shim_event_drop(&domain->events, &endpoint->outcome);
   shim_event_drop(&domain->events, &endpoint->end);
+  shim_event_drop(&domain->events, &endpoint->answer);
   shim_list_remove(&endpoint->link);
   shm_unlock(domain);
   shm_queue_detach(endpoint->receive_queue, endpoint);

@@ -109,6 +109,11 @@ static void take_answer(struct shim_endpoint *endpoint, struct shm_packet *packe
   endpoint->answer_fd = shm_packet_take(packet, 0);
   __atomic_store_n(&endpoint->ask_state, SHM_ASK_ANSWERED, __ATOMIC_SEQ_CST);
   shim_futex_wake(&endpoint->ask_state);
+  if (endpoint->ask_tells) {
+    endpoint->answer.event.type = SHIM_EVENT_RESOLVED;
+    endpoint->answer.event.owner_id = endpoint->id;
+    shim_event_push(&endpoint->domain->events, &endpoint->answer);
+  }
 }
 
 /* False: the connection has ended. */

@@ -184,6 +184,8 @@ struct shim_endpoint {
   uint32_t private_bytes;
   uint32_t ask_state; /* (atomic) enum shm_ask_state */
   uint32_t ask_id;    /* (lock) this and the answer's fields */
+  uint64_t asked_key;
+  bool ask_tells; /* nobody waits for the answer: an event tells of it */
   int32_t answer_status;
   int answer_fd;
   uint64_t answer_length;
@@ -192,6 +194,7 @@ struct shim_endpoint {
   struct shim_list link;
   struct shim_event_node outcome; /* ESTABLISHED, REFUSED or FAILED */
   struct shim_event_node end;     /* DISCONNECTED */
+  struct shim_event_node answer;  /* RESOLVED */
 };
 
 struct shim_listener {

@@ -115,20 +115,39 @@ static int take_answer(struct shim_endpoint *endpoint, uint32_t state, struct sh
   return 0;
 }
 
+/* Asks, unless a call that did not wait has asked the same. */
+static int begin_to_ask(struct shim_endpoint *endpoint, uint64_t key, uint64_t deadline) {
+  struct shim_domain *domain = endpoint->domain;
+  shm_lock(domain);
+  bool asked = __atomic_load_n(&endpoint->ask_state, __ATOMIC_SEQ_CST) != SHM_ASK_IDLE && endpoint->asked_key == key;
+  bool connected = endpoint->state == SHIM_ESTABLISHED;
+  if (!asked) {
+    if (endpoint->answer_fd >= 0)
+      (void)close(endpoint->answer_fd);
+    endpoint->answer_fd = -1;
+    endpoint->ask_id++;
+    endpoint->asked_key = key;
+    __atomic_store_n(&endpoint->ask_state, connected ? SHM_ASK_WAITING : SHM_ASK_LOST, __ATOMIC_SEQ_CST);
+  }
+  endpoint->ask_tells = false;
+  shm_unlock(domain);
+  return connected && !asked ? send_ask(endpoint, key, deadline) : 0;
+}
+
 /* Asks the owner of the key: 0 with a descriptor, or -errno with text. */
 static int ask(struct shim_endpoint *endpoint, uint32_t milliseconds, struct shm_mapping *mapping, int *fd) {
   struct shim_domain *domain = endpoint->domain;
   uint64_t deadline = shim_now() + (uint64_t)milliseconds * SHIM_NANOSECONDS_PER_MILLISECOND;
-  shm_lock(domain);
-  endpoint->ask_id++;
-  bool connected = endpoint->state == SHIM_ESTABLISHED;
-  __atomic_store_n(&endpoint->ask_state, connected ? SHM_ASK_WAITING : SHM_ASK_LOST, __ATOMIC_SEQ_CST);
-  shm_unlock(domain);
-  int error = connected ? send_ask(endpoint, mapping->key, deadline) : 0;
+  int error = begin_to_ask(endpoint, mapping->key, deadline);
   uint32_t state = error == 0 ? await_answer(endpoint, deadline) : SHM_ASK_LOST;
   shm_lock(domain);
   if (state == SHM_ASK_WAITING)
     state = __atomic_load_n(&endpoint->ask_state, __ATOMIC_SEQ_CST);
+  endpoint->ask_tells = state == SHM_ASK_WAITING && milliseconds == 0;
+  if (endpoint->ask_tells) {
+    shm_unlock(domain);
+    return -EINPROGRESS;
+  }
   if (error == 0)
     error = take_answer(endpoint, state, mapping, fd);
   __atomic_store_n(&endpoint->ask_state, SHM_ASK_IDLE, __ATOMIC_SEQ_CST);

@@ -136,7 +136,7 @@ export class ExecutorAcceptor {
     await request.accept(endpoint);
     const byteLength = await receiveOne(queue, endpoint);
     const { announcement, memory } = readAnnouncement(message.bytes.slice(0, byteLength), index);
-    const slotMemory = resolveSlots(endpoint, memory);
+    const slotMemory = await resolveSlots(endpoint, memory);
     this.#ready.set(index, { endpoint, queue, announcement, slotMemory });
     if (this.#ready.size === threads) {
       this.#resolveThreads([...this.#ready.entries()].sort(([a], [b]) => a - b).map(([, thread]) => thread));
@@ -144,9 +144,9 @@ export class ExecutorAcceptor {
   }
 }
 
-function resolveSlots(endpoint: Endpoint, memory: RemoteMemory): RemoteTarget {
+async function resolveSlots(endpoint: Endpoint, memory: RemoteMemory): Promise<RemoteTarget> {
   try {
-    return endpoint.resolveRemote(memory);
+    return await endpoint.resolveRemote(memory);
   } catch (error) {
     if (!(error instanceof RdmaError) || error.code !== 'RDMA_ERR_CONNECTION_LOST') throw error;
     throw new RfaasError(

@@ -32,7 +32,7 @@ export function replyError(functionName: string, status: number, text: string): 
     case invocationStatus.resultUnreachable:
       return new RfaasError(
         'RFAAS_ERR_INTERNAL',
-        `the executor ran function "${functionName}" and could not write its output into this client's memory`,
+        `the executor could not write the output of function "${functionName}" into this client's memory`,
         { details },
       );
     case invocationStatus.cancelled:

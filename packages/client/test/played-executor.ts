@@ -164,8 +164,8 @@ export class PlayedNode implements AsyncDisposable {
     const offer = expectMessage(decodeMessage(message), 'package-offer');
     const region = domain.allocateMemory({ byteLength: offer.bytes, access: ['local-write'] });
     const remote = { address: offer.address, rkey: offer.rkey, byteLength: offer.bytes };
+    const target = await control.endpoint.resolveRemote(remote);
     const completion = await control.perform((endpoint, wrId) => {
-      const target = endpoint.resolveRemote(remote);
       endpoint.postRead({ region, offset: 0, byteLength: offer.bytes }, target, 0, { wrId });
     });
     if (completion.status !== 'success') throw new Error(`reading the package: ${completion.status}`);
@@ -249,7 +249,7 @@ export class PlayedNode implements AsyncDisposable {
         };
         endpoint.postWrite(
           { region: memory, offset: slot + 64, byteLength },
-          endpoint.resolveRemote(remote),
+          await endpoint.resolveRemote(remote),
           0,
           {
             immediate: (id << 16) >>> 0,

@@ -53,7 +53,7 @@ async function connect(domain, options, times) {
   const prior = domain.allocateMemory({ byteLength: 8, access: ['local-write'] });
   const endpoint = domain.createEndpoint(options);
   const { privateData } = await endpoint.connect(url);
-  const counter = endpoint.resolveRemote(decodeRemoteMemory(privateData));
+  const counter = await endpoint.resolveRemote(decodeRemoteMemory(privateData));
   const batch = createCompletionBatch(1);
   for (let time = 0; time < times; time += 1) {
     endpoint.postFetchAdd({ region: prior, offset: 0, byteLength: 8 }, counter, 0, 1n);

@@ -29,7 +29,7 @@ async function listen() {
     // An immediate uses up one posted receive: there is always one more than the peer may have under way.
     endpoint.postEmptyReceives(2);
     await request.accept(endpoint, { privateData: encodeRemoteMemory(table.region.remote) });
-    const bounce = table.player(endpoint, decodeRemoteMemory(request.privateData));
+    const bounce = await table.player(endpoint, decodeRemoteMemory(request.privateData));
     while (bounce.take()) {
       bounce.hit();
     }
@@ -42,7 +42,7 @@ async function connect() {
   const endpoint = table.domain.createEndpoint(table.endpointOptions);
   endpoint.postEmptyReceives(2);
   const reply = await endpoint.connect(url, { privateData: encodeRemoteMemory(table.region.remote) });
-  const bounce = table.player(endpoint, decodeRemoteMemory(reply.privateData));
+  const bounce = await table.player(endpoint, decodeRemoteMemory(reply.privateData));
   const nanoseconds = new Float64Array(Number(rounds));
   for (let round = 0; round < rounds; round += 1) {
     const begin = process.hrtime.bigint();
@@ -70,8 +70,8 @@ function openTable() {
   // Made once and used for every post: the loop allocates nothing.
   const segment = { region, offset: 64, byteLength: 64 };
   const request = { immediate: 1, signaled: false, inline: true };
-  const player = (endpoint, remote) => {
-    const target = endpoint.resolveRemote(remote);
+  const player = async (endpoint, remote) => {
+    const target = await endpoint.resolveRemote(remote);
     return {
       hit: () => endpoint.postWrite(segment, target, 0, request),
       take: () => {

@@ -50,7 +50,7 @@ async function listen(domain, region, queue, options) {
 async function connect(domain, region, queue, options) {
   const endpoint = domain.createEndpoint(options);
   const { privateData } = await endpoint.connect(url);
-  const target = endpoint.resolveRemote(decodeRemoteMemory(privateData));
+  const target = await endpoint.resolveRemote(decodeRemoteMemory(privateData));
   const { written } = new TextEncoder().encodeInto(line, region.bytes);
   endpoint.postWrite({ region, offset: 0, byteLength: written }, target, 0, { immediate: written });
   requireSuccess(await nextCompletion(queue));

@@ -6,9 +6,9 @@ const looks = (keepAlive: KeepAlive, count: number, first = 1): string[] =>
   Array.from({ length: count }, (_, index) => keepAlive.look((first + index) * keepAlive.intervalMs));
 
 describe('a silent peer', () => {
-  test('is asked once, in the middle of its time, and is lost at the end of it', () => {
+  test('is asked once, after a quarter of its time, and is lost at the end of it', () => {
     const verdicts = looks(new KeepAlive(800, 0), looksPerTimeout);
-    expect(verdicts).toEqual(['wait', 'wait', 'wait', 'ask', 'wait', 'wait', 'wait', 'lost']);
+    expect(verdicts).toEqual(['wait', 'ask', 'wait', 'wait', 'wait', 'wait', 'wait', 'lost']);
   });
 
   test('that gives a sign of life has its whole time again', () => {
@@ -17,6 +17,17 @@ describe('a silent peer', () => {
     keepAlive.heard();
     expect(looks(keepAlive, looksPerTimeout - 1, looksPerTimeout)).not.toContain('lost');
     expect(keepAlive.look(2000)).toBe('lost');
+  });
+
+  test('has longer until its first word where connecting may take longer, and its time from then on', () => {
+    const greeted = new KeepAlive(800, 0, 1600);
+    expect(looks(greeted, 2 * looksPerTimeout - 1)).not.toContain('lost');
+    greeted.heard();
+    expect(looks(greeted, looksPerTimeout, 2 * looksPerTimeout).indexOf('lost')).toBe(looksPerTimeout - 1);
+    expect(looks(new KeepAlive(800, 0, 1600), 2 * looksPerTimeout).indexOf('lost')).toBe(
+      2 * looksPerTimeout - 1,
+    );
+    expect(looks(new KeepAlive(800, 0, 100), looksPerTimeout).indexOf('lost')).toBe(looksPerTimeout - 1);
   });
 
   test('is looked at once an interval, however often that is asked for', () => {

@@ -1,6 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { NetworkAddress } from '@rfaas/rdmalib';
@@ -36,6 +38,14 @@ export interface Elsewhere {
   kill(): Promise<void>;
 }
 
+/** A side in a process of its own. */
+export interface OtherProcess extends Elsewhere {
+  /** Stops it: resolves when none of its threads runs. */
+  freeze(): Promise<void>;
+  /** Lets it go on. */
+  thaw(): void;
+}
+
 interface Pending {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -53,7 +63,7 @@ export function sideHere(url: string, address: NetworkAddress): SideClient {
 }
 
 /** A side in a process of its own, which runs from the built files. */
-export async function sideInProcess(url: string, address: NetworkAddress): Promise<Elsewhere> {
+export async function sideInProcess(url: string, address: NetworkAddress): Promise<OtherProcess> {
   const child = fork(builtFile('peer-process.js'), [url, JSON.stringify(address)], {
     serialization: 'advanced',
     execArgv: [],
@@ -66,6 +76,11 @@ export async function sideInProcess(url: string, address: NetworkAddress): Promi
     side: proxy(async (method, values) => calls.make(method, values)),
     stop: async () => end(child, () => child.disconnect()),
     kill: async () => end(child, () => child.kill('SIGKILL')),
+    freeze: async () => {
+      child.kill('SIGSTOP');
+      while (!isFrozen(child.pid)) await setTimeout(1);
+    },
+    thaw: () => void child.kill('SIGCONT'),
   };
 }
 
@@ -98,6 +113,11 @@ export function errorFacts(error: unknown): Readonly<Record<string, unknown>> {
   const { name, message, stack } = error as Error;
   const { code, details, privateData } = error as Readonly<Record<string, unknown>>;
   return { name, message, stack, code, details, privateData };
+}
+
+function isFrozen(pid: number | undefined): boolean {
+  const tasks = `/proc/${pid}/task`;
+  return readdirSync(tasks).every((id) => /^State:\tT/m.test(readFileSync(`${tasks}/${id}/status`, 'utf8')));
 }
 
 async function end(child: ChildProcess, how: () => void): Promise<void> {

@@ -157,8 +157,8 @@ export class Side {
     return this.#region(region).bytes.slice(offset, offset + byteLength);
   }
 
-  resolve(endpoint: Handle, remote: RemoteMemory): Handle {
-    return this.#keep(this.#endpoint(endpoint).resolveRemote(remote));
+  async resolve(endpoint: Handle, remote: RemoteMemory, timeoutMs?: number): Promise<Handle> {
+    return this.#keep(await this.#endpoint(endpoint).resolveRemote(remote, { timeoutMs }));
   }
 
   postReceive(endpoint: Handle, place: Place, wrId: number): void {

@@ -58,8 +58,8 @@ async function connectEnds(domain: ProtectionDomain, host: string): Promise<[End
   const request = await Promise.race([firstRequest(listener), failed]);
   const far = new End(domain, (options) => request.createEndpoint(options));
   await request.accept(far.endpoint, { privateData: far.introduction });
-  far.aim(request.privateData);
-  near.aim((await connecting).privateData);
+  await far.aim(request.privateData);
+  await near.aim((await connecting).privateData);
   await listener.close();
   return [near, far];
 }
@@ -99,8 +99,8 @@ class End {
     return encodeRemoteMemory(this.#region.remote);
   }
 
-  aim(introduction: Uint8Array): void {
-    this.#target = this.endpoint.resolveRemote(decodeRemoteMemory(introduction));
+  async aim(introduction: Uint8Array): Promise<void> {
+    this.#target = await this.endpoint.resolveRemote(decodeRemoteMemory(introduction));
   }
 
   write(value: number): void {

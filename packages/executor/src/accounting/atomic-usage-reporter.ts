@@ -38,11 +38,20 @@ export class AtomicUsageReporter implements UsageReporter {
   readonly #batch = createCompletionBatch(queueDepth);
   #outstanding = 0;
 
-  constructor(connection: AccountingConnection, memory: RemoteMemory, thread: number) {
+  private constructor(connection: AccountingConnection, target: RemoteTarget, thread: number) {
     this.#connection = connection;
-    this.#target = connection.endpoint.resolveRemote(memory);
+    this.#target = target;
     this.#offset = accountingBytes(thread);
     this.#prior = connection.domain.allocateMemory({ byteLength: 8, access: ['local-write'] });
+  }
+
+  /** Adds to a thread's counters in `memory`, which is the manager's. Rejects like Endpoint.resolveRemote. */
+  static async open(
+    connection: AccountingConnection,
+    memory: RemoteMemory,
+    thread: number,
+  ): Promise<AtomicUsageReporter> {
+    return new AtomicUsageReporter(connection, await connection.endpoint.resolveRemote(memory), thread);
   }
 
   report(totals: ThreadUsage): void {

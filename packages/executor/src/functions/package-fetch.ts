@@ -54,7 +54,7 @@ export function sha256Of(bytes: Uint8Array): string {
 }
 
 async function readAll(channel: MessageChannel, from: RemoteMemory, into: MemoryRegion): Promise<void> {
-  const target = channel.endpoint.resolveRemote(from);
+  const target = await channel.endpoint.resolveRemote(from);
   for (let offset = 0; offset < from.byteLength; offset += longestRead) {
     const segment = { region: into, offset, byteLength: Math.min(longestRead, from.byteLength - offset) };
     requireSuccess(

@@ -194,7 +194,7 @@ export class PlayedClient implements AsyncDisposable {
     });
     request.bytes.set(header);
     request.bytes.fill(1, headerBytes);
-    const slots = endpoint.resolveRemote({
+    const slots = await endpoint.resolveRemote({
       address: ready.address,
       rkey: ready.rkey,
       byteLength: ready.length,

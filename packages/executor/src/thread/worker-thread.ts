@@ -105,7 +105,7 @@ export class WorkerThread {
       fillContext(context, assignment, route.domain, client, this.#preparation.stopAddress);
       this.#post({ kind: 'serving', queue: client.queue.nativeHandle });
       regions.push(sendThreadReady(route.domain, client, memory, assignment, this.#preparation.index));
-      const reporter = this.#reporter(assignment.accounting);
+      const reporter = await this.#reporter(assignment.accounting);
       const usage = assignment.isRehearsal ? noReporter : reporter;
       end = await invocationLoop({ ...place, loaded, assignment, usage, stopped }).run();
       await usage.flush();
@@ -162,11 +162,11 @@ export class WorkerThread {
     }
   }
 
-  #reporter(accounting: RemoteMemory): UsageReporter {
+  async #reporter(accounting: RemoteMemory): Promise<UsageReporter> {
     this.#usage ??=
       this.#accounting === undefined
         ? new MessageUsageReporter((usage) => this.#post({ kind: 'usage', usage }))
-        : new AtomicUsageReporter(this.#accounting, accounting, this.#preparation.index);
+        : await AtomicUsageReporter.open(this.#accounting, accounting, this.#preparation.index);
     this.#usage.restart();
     return this.#usage;
   }

@@ -53,7 +53,7 @@ async function connectPair(): Promise<{
   return {
     ours,
     counters,
-    reporter: new AtomicUsageReporter({ domain, endpoint, queue }, counters.remote, 1),
+    reporter: await AtomicUsageReporter.open({ domain, endpoint, queue }, counters.remote, 1),
   };
 }
 

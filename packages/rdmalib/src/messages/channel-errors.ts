@@ -17,12 +17,14 @@ export function endError(reason: DisconnectReason, what: string): RdmaError {
   );
 }
 
-/** Why a channel ends whose peer fell silent. */
-export function silentPeer(peerTimeoutMs: number): RdmaError {
+/** Why a channel ends whose peer fell silent, or never said its first word. */
+export function silentPeer(peerTimeoutMs: number, greeted: boolean): RdmaError {
+  const what = greeted
+    ? `nothing was heard of the peer of a message channel for ${peerTimeoutMs} ms (peerTimeout), though it was asked`
+    : 'a peer connected and did not say hello in time (timeoutMs)';
   return new RdmaError(
     'RDMA_ERR_TIMEOUT',
-    `nothing was heard of the peer of a message channel for ${peerTimeoutMs} ms (peerTimeout), though it was asked: ` +
-      'its host or the network between is down, or its process is stopped',
+    `${what}: its host or the network between is down, or its process is stopped`,
     { operation: 'receive', errno: 'ETIMEDOUT' },
   );
 }

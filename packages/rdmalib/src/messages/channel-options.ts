@@ -7,9 +7,12 @@ export interface AcceptChannelOptions {
   readonly privateData?: Uint8Array | undefined;
   /** Longest message that this side takes. Default 4096. */
   readonly maxMessageBytes?: number | undefined;
+  /** How long the peer may take to answer, and from then on to its first word. Default 10000. */
+  readonly timeoutMs?: number | undefined;
   /**
    * A peer of which nothing is heard for this long is lost: the channel ends as failed. Silent peers are asked first, and
-   * every channel answers, so that one that has nothing to say is not lost. Default: it may be silent for ever.
+   * every channel answers, so that one that has nothing to say is not lost. Before its first word it is still connecting,
+   * and has `timeoutMs` where that is longer. Default: it may be silent for ever.
    */
   readonly peerTimeoutMs?: number | undefined;
 }
@@ -18,8 +21,6 @@ export interface AcceptChannelOptions {
 export interface ConnectChannelOptions extends AcceptChannelOptions {
   /** Gives up: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** How long the peer may take to answer. Default 10000. */
-  readonly timeoutMs?: number | undefined;
 }
 
 /** Options of MessageChannel.receive. */

@@ -1,5 +1,8 @@
-/** Looks at a peer within one peerTimeout; at half of them without a sign of life it is asked for one. */
+/** Looks at a peer within one peerTimeout. */
 export const looksPerTimeout = 8;
+
+/** Looks without a sign of life after which it is asked for one: most of its time is left for what networks lose. */
+const looksBeforeQuestion = 2;
 
 /** A timer may come a little early: a look that is due must not wait for the next one. */
 const tolerance = 0.1;
@@ -16,12 +19,16 @@ export class KeepAlive {
   /** Milliseconds of silence after which the peer is lost; Infinity: never. */
   readonly timeoutMs: number;
   #nextLook: number;
-  #silentLooks = 0;
+  #silentLooks: number;
 
-  /** `now` in milliseconds, of the clock that `look` is told of. */
-  constructor(timeoutMs: number, now: number) {
+  /**
+   * `now` in milliseconds, of the clock that `look` is told of. Until its first word the peer has `firstWordMs`, where
+   * that is longer than the time-out.
+   */
+  constructor(timeoutMs: number, now: number, firstWordMs = 0) {
     this.timeoutMs = timeoutMs;
     this.#nextLook = now + this.intervalMs * (1 - tolerance);
+    this.#silentLooks = Math.min(0, looksPerTimeout - Math.ceil(firstWordMs / this.intervalMs));
   }
 
   /** Milliseconds from look to look. */
@@ -44,6 +51,6 @@ export class KeepAlive {
     if (this.#silentLooks >= looksPerTimeout) {
       return 'lost';
     }
-    return this.#silentLooks === looksPerTimeout / 2 ? 'ask' : 'wait';
+    return this.#silentLooks === looksBeforeQuestion ? 'ask' : 'wait';
   }
 }

@@ -1,5 +1,5 @@
 import { ClosedError } from '../errors.ts';
-import type { ConnectionRequest } from '../transport/connection.ts';
+import { defaultConnectTimeoutMs, type ConnectionRequest } from '../transport/connection.ts';
 import type { DisconnectReason, Endpoint } from '../transport/endpoint.ts';
 import type { NetworkAddress } from '../transport/network-address.ts';
 import type { ProtectionDomain } from '../transport/protection-domain.ts';
@@ -41,10 +41,11 @@ export class MessageChannel implements AsyncDisposable {
   #allowance = windowMessages;
   #end: DisconnectReason | undefined;
 
-  private constructor(link: ChannelLink, peerPrivateData: Uint8Array, peerTimeoutMs = Infinity) {
+  private constructor(link: ChannelLink, peerPrivateData: Uint8Array, options: AcceptChannelOptions) {
+    const { peerTimeoutMs = Infinity, timeoutMs = defaultConnectTimeoutMs } = options;
     this.peerPrivateData = peerPrivateData;
     this.#link = link;
-    this.#keepAlive = new KeepAlive(peerTimeoutMs, performance.now());
+    this.#keepAlive = new KeepAlive(peerTimeoutMs, performance.now(), timeoutMs);
     this.#inbox = new MessageInbox(() => this.#taken());
     this.#outbox = new MessageOutbox(link, (credits) => {
       this.#allowance += credits;
@@ -61,12 +62,11 @@ export class MessageChannel implements AsyncDisposable {
     options: ConnectChannelOptions = {},
   ): Promise<MessageChannel> {
     const maxMessageBytes = requireMessageBytes(domain, options.maxMessageBytes);
-    const { privateData, signal, timeoutMs } = options;
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     const link = new ChannelLink(domain, maxMessageBytes, (endpoint) => domain.createEndpoint(endpoint));
     try {
-      const reply = await link.endpoint.connect(address, { privateData, signal, timeoutMs });
-      return new MessageChannel(link, reply.privateData, options.peerTimeoutMs).#start();
+      const reply = await link.endpoint.connect(address, options);
+      return new MessageChannel(link, reply.privateData, options).#start();
     } catch (error) {
       await link.close();
       throw error;
@@ -95,8 +95,8 @@ export class MessageChannel implements AsyncDisposable {
       throw error;
     }
     try {
-      await request.accept(link.endpoint, { privateData: options.privateData });
-      return new MessageChannel(link, request.privateData, options.peerTimeoutMs).#start();
+      await request.accept(link.endpoint, options);
+      return new MessageChannel(link, request.privateData, options).#start();
     } catch (error) {
       await link.close();
       throw error;
@@ -196,7 +196,7 @@ export class MessageChannel implements AsyncDisposable {
   #look(): void {
     const verdict = this.#end === undefined ? this.#keepAlive.look(performance.now()) : 'wait';
     if (verdict === 'lost') {
-      void this.#finish({ kind: 'failed', error: silentPeer(this.#keepAlive.timeoutMs) });
+      void this.#finish({ kind: 'failed', error: silentPeer(this.#keepAlive.timeoutMs, this.#greeted) });
     } else if (verdict === 'ask') {
       this.#guard(() => this.#link.signOfLife('question'));
     }

@@ -1,5 +1,9 @@
 import { ConnectionRefusedError, InvalidArgumentError, RdmaError } from '../errors.ts';
-import type { ConnectionReply, ConnectOptions } from '../transport/connection.ts';
+import {
+  defaultConnectTimeoutMs,
+  type ConnectionReply,
+  type ConnectOptions,
+} from '../transport/connection.ts';
 import type { DisconnectReason, EndpointState } from '../transport/endpoint.ts';
 import type { NetworkAddress } from '../transport/network-address.ts';
 import { abortReason } from './abort-reason.ts';
@@ -7,9 +11,6 @@ import type { ShimEvent } from './event-bridge.ts';
 import { closedError, nativeError } from './native-error.ts';
 import type { NativeProtectionDomain } from './native-protection-domain.ts';
 import { disconnectReason, eventType } from './shim-layout.ts';
-
-/** How long a peer may take to answer a connection request where the caller does not say. */
-const defaultConnectTimeoutMs = 10_000;
 
 interface Attempt {
   readonly target: string;
@@ -25,6 +26,7 @@ export class EndpointConnection {
   #settle: (reason: DisconnectReason) => void = () => undefined;
   #attempt: Attempt | undefined;
   #finalState: EndpointState = 'new';
+  #hearAnswer: (() => void) | undefined;
 
   constructor(domain: NativeProtectionDomain, id: number) {
     this.#domain = domain;
@@ -92,6 +94,27 @@ export class EndpointConnection {
     this.#settle({ kind: 'closed-locally' });
   }
 
+  /**
+   * Resolves to true once the peer answered what the endpoint asked it, or the connection ended, to false after so many
+   * milliseconds. For one caller at a time.
+   */
+  async answered(milliseconds: number): Promise<boolean> {
+    const { bridge } = this.#domain;
+    let timer: NodeJS.Timeout | undefined;
+    bridge.hold();
+    try {
+      return await new Promise<boolean>((resolve) => {
+        this.#hearAnswer = () => resolve(true);
+        void this.disconnected.then(() => resolve(true));
+        timer = setTimeout(() => resolve(false), milliseconds);
+      });
+    } finally {
+      this.#hearAnswer = undefined;
+      clearTimeout(timer);
+      bridge.release();
+    }
+  }
+
   /** The native endpoint is gone. */
   closed(): void {
     this.#domain.bridge.unsubscribe('endpoint', this.#id);
@@ -112,6 +135,9 @@ export class EndpointConnection {
         break;
       case eventType.disconnected:
         this.#end(event);
+        break;
+      case eventType.resolved:
+        this.#hearAnswer?.();
         break;
       default:
         break;

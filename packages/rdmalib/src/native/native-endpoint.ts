@@ -16,15 +16,18 @@ import type { LocalSegment, RemoteMemory, RemoteTarget } from '../transport/memo
 import type { NetworkAddress } from '../transport/network-address.ts';
 import { openEndpoint } from './endpoint-opening.ts';
 import { EndpointConnection } from './endpoint-connection.ts';
-import { RemoteTargets, type NativeRemoteTarget } from './remote-targets.ts';
+import { RemoteTargets, type NativeRemoteTarget, type ResolvingEndpoint } from './remote-targets.ts';
 import { closedError } from './native-error.ts';
 import type { NativeProtectionDomain } from './native-protection-domain.ts';
 import type { Shim, ShimCalls } from './shim.ts';
 import { endpointStates, opcode } from './shim-layout.ts';
 import { asWord, regionHandle, requireByteCount, WorkBuffer } from './work-buffer.ts';
 
+/** Cables that lose packets make TCP wait for seconds. */
+const defaultResolveTimeoutMs = 10_000;
+
 /** An endpoint over any native transport. */
-export class NativeEndpoint implements Endpoint {
+export class NativeEndpoint implements Endpoint, ResolvingEndpoint {
   readonly id: number;
   readonly domain: NativeProtectionDomain;
   readonly #shim: Shim;
@@ -106,8 +109,13 @@ export class NativeEndpoint implements Endpoint {
     await this.close();
   }
 
-  resolveRemote(memory: RemoteMemory, options: ResolveOptions = {}): RemoteTarget {
-    return this.#targets.resolve(this.nativeHandle, memory, options.timeoutMs ?? 5000);
+  async resolveRemote(memory: RemoteMemory, options: ResolveOptions = {}): Promise<RemoteTarget> {
+    return this.#targets.resolve(this, memory, options.timeoutMs ?? defaultResolveTimeoutMs);
+  }
+
+  /** See {@link ResolvingEndpoint}. */
+  async answered(milliseconds: number): Promise<boolean> {
+    return this.#connection.answered(milliseconds);
   }
 
   mapRemote(target: RemoteTarget): Uint8Array {

@@ -1,6 +1,19 @@
+import { constants } from 'node:os';
+import { RdmaError } from '../errors.ts';
 import type { RemoteMemory, RemoteTarget } from '../transport/memory-region.ts';
 import { MappedMemory } from './mapped-memory.ts';
 import type { Shim } from './shim.ts';
+
+/** The peer was asked and has not answered yet. */
+const inProgress = -constants.errno.EINPROGRESS;
+
+/** What resolving needs to know of the endpoint. */
+export interface ResolvingEndpoint {
+  /** Throws ClosedError once the endpoint is closed. */
+  readonly nativeHandle: number;
+  /** Resolves to false after so many milliseconds, to true when the peer answered or the connection ended before. */
+  answered(milliseconds: number): Promise<boolean>;
+}
 
 /** A remote target that knows its endpoint. */
 export interface NativeRemoteTarget extends RemoteTarget {
@@ -20,17 +33,22 @@ export class RemoteTargets {
   // A region is mapped once, whatever number of targets begin in it: one mapping for each key.
   readonly #mappings = new Map<bigint, MappedMemory>();
   readonly #mapped = new Map<number, MappedTarget>();
+  /** Settles when the resolution before is done: an endpoint asks its peer one question at a time. */
+  #asking: Promise<unknown> = Promise.resolve();
 
   constructor(shim: Shim, endpointId: number) {
     this.#shim = shim;
     this.#endpointId = endpointId;
   }
 
-  resolve(handle: number, memory: RemoteMemory, timeoutMs: number): NativeRemoteTarget {
-    const words = new BigUint64Array([memory.address, memory.rkey, BigInt(memory.byteLength)]);
-    const { shim_endpoint_resolve: resolve } = this.#shim.call;
-    const index = this.#shim.check(resolve(handle, words, Math.max(0, timeoutMs)), 'shim_endpoint_resolve');
-    return { memory, index, endpointId: this.#endpointId };
+  async resolve(
+    endpoint: ResolvingEndpoint,
+    memory: RemoteMemory,
+    timeoutMs: number,
+  ): Promise<NativeRemoteTarget> {
+    const resolving = this.#asking.then(async () => this.#resolve(endpoint, memory, timeoutMs));
+    this.#asking = resolving.catch(() => undefined);
+    return resolving;
   }
 
   map(handle: number, target: NativeRemoteTarget): MappedTarget {
@@ -47,6 +65,33 @@ export class RemoteTargets {
   forgetViews(): void {
     this.#mapped.clear();
     this.#mappings.clear();
+  }
+
+  async #resolve(
+    endpoint: ResolvingEndpoint,
+    memory: RemoteMemory,
+    timeoutMs: number,
+  ): Promise<NativeRemoteTarget> {
+    const words = new BigUint64Array([memory.address, memory.rkey, BigInt(memory.byteLength)]);
+    const { shim_endpoint_resolve: resolve } = this.#shim.call;
+    const end = performance.now() + timeoutMs;
+    for (;;) {
+      const result = resolve(endpoint.nativeHandle, words, 0);
+      if (result !== inProgress) {
+        const index = this.#shim.check(result, 'shim_endpoint_resolve');
+        return { memory, index, endpointId: this.#endpointId };
+      }
+      if (!(await endpoint.answered(end - performance.now()))) throw this.#unanswered(timeoutMs);
+    }
+  }
+
+  #unanswered(timeoutMs: number): RdmaError {
+    return new RdmaError(
+      'RDMA_ERR_TIMEOUT',
+      `resolving remote memory: the peer of endpoint ${this.#endpointId} did not answer in ${timeoutMs} ms; is its ` +
+        'process stopped, or the network between down?',
+      { operation: 'shim_endpoint_resolve', transport: this.#shim.name, errno: 'ETIMEDOUT' },
+    );
   }
 
   #mapNative(handle: number, target: NativeRemoteTarget): MappedTarget {

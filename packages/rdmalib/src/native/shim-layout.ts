@@ -8,7 +8,7 @@ import type { WorkCompletionOpcode, WorkCompletionStatus } from '../transport/wo
  */
 
 /** SHIM_ABI_VERSION that this file describes. */
-export const abiVersion = 1;
+export const abiVersion = 2;
 
 /** Words of `struct shim_completion`. */
 export const completionWords = 8;
@@ -130,6 +130,7 @@ export const eventType = {
   failed: 4,
   disconnected: 5,
   readable: 6,
+  resolved: 7,
 } as const;
 
 /** `enum shim_disconnect_reason`. */

@@ -8,6 +8,9 @@ export interface ListenOptions {
   readonly backlog?: number | undefined;
 }
 
+/** How long a peer may take to answer where ConnectOptions do not say. */
+export const defaultConnectTimeoutMs = 10_000;
+
 /** Options of Endpoint.connect and ConnectionRequest.accept. */
 export interface ConnectOptions {
   /** At most capabilities.maxPrivateDataBytes; longer throws rather than being truncated. */

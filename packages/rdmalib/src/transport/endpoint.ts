@@ -42,11 +42,11 @@ export interface Endpoint extends AsyncDisposable {
   close(): Promise<void>;
 
   /**
-   * Prepares a peer's region as a target; the same memory gives the same index. Synchronous: the peer's transport
-   * answers whatever its threads do. Throws RdmaError when the peer does not know the key or does not answer in
-   * `timeoutMs` (default 5000).
+   * Prepares a peer's region as a target; the same memory gives the same index. May ask the peer, whose transport
+   * answers whatever its threads do. Rejects with RdmaError when the peer does not know the key, does not answer in
+   * `timeoutMs` or goes away.
    */
-  resolveRemote(memory: RemoteMemory, options?: ResolveOptions): RemoteTarget;
+  resolveRemote(memory: RemoteMemory, options?: ResolveOptions): Promise<RemoteTarget>;
   /**
    * The peer's region itself, where capabilities.directMap; else throws UnsupportedOperationError. Once the endpoint is
    * closed a kept view reads zeros.
@@ -88,7 +88,7 @@ export type Segments = LocalSegment | readonly LocalSegment[];
 
 /** Options of Endpoint.resolveRemote. */
 export interface ResolveOptions {
-  /** How long the peer may take to answer. Default 5000. */
+  /** How long the peer may take to answer. Default 10000. */
   readonly timeoutMs?: number | undefined;
 }
 

@@ -92,7 +92,7 @@ async function connectedPair(near: Transport, far: Transport): Promise<Connected
   await connected;
   const region = nearDomain.allocateMemory({ byteLength: 64, access: ['local-write'] });
   const remote = farDomain.allocateMemory({ byteLength: 64, access: ['local-write', 'remote-write'] });
-  const target = endpoint.resolveRemote(remote.remote);
+  const target = await endpoint.resolveRemote(remote.remote);
   return {
     endpoint,
     queue: nearOptions.sendCompletions,

@@ -1,4 +1,5 @@
 import { expect } from '@jest/globals';
+import { setTimeout } from 'node:timers/promises';
 import { connectPair, place, received, sent, type Party } from '../party.ts';
 import { sideHere, sideInProcess } from '../remote-side.ts';
 import { waitModes, type Scene } from '../scene.ts';
@@ -82,6 +83,36 @@ export function disconnecting({ play, test, fixture, placement }: Scene): void {
       expect(['failed', 'closed-by-peer']).toContain(await ended);
       const flushed = await near.take(pair.near.receiveQueue, 4, 'readable');
       expect(flushed.map(({ status }) => status)).toEqual(['flushed', 'flushed', 'flushed', 'flushed']);
+    } finally {
+      await near.close();
+      await peer.kill();
+    }
+  });
+
+  test('a peer that is stopped holds up what it is asked, and nothing else', async () => {
+    const near = sideHere(fixture.url, fixture.address());
+    const peer = await sideInProcess(fixture.url, fixture.address());
+    try {
+      await near.open();
+      await peer.side.open();
+      const { near: party } = await connectPair(near, peer.side);
+      const [first, second] = await Promise.all(
+        [1, 2].map(async () => peer.side.allocate({ byteLength: 4096, access: ['remote-write'] })),
+      );
+      await peer.freeze();
+      const resolving = near.resolve(party.endpoint, first!.remote);
+      // Not every transport asks: where none does, all of them resolve.
+      const asks = await Promise.race([resolving.then(() => false), setTimeout(200, true)]);
+      peer.thaw();
+      expect(await resolving).toBeGreaterThan(0);
+      await peer.freeze();
+      const late = near.resolve(party.endpoint, second!.remote, 50);
+      if (asks) await expect(late).rejects.toMatchObject({ code: 'RDMA_ERR_TIMEOUT' });
+      else expect(await late).toBeGreaterThan(0);
+      const lost = near.resolve(party.endpoint, second!.remote);
+      const outcome = asks ? expect(lost).rejects.toMatchObject({ code: 'RDMA_ERR_CONNECTION_LOST' }) : lost;
+      await peer.kill();
+      await outcome;
     } finally {
       await near.close();
       await peer.kill();

@@ -43,7 +43,7 @@ export function lifetimes({ test, fixture }: Scene): void {
     const sides = await pairOfTransports(fixture);
     const { near, nearDomain, nearTransport, nearRegion, farRegion } = sides;
     const queue = nearDomain.createCompletionQueue({ depth: 8 });
-    const target = near.resolveRemote(farRegion.remote);
+    const target = await near.resolveRemote(farRegion.remote);
     const segment = { region: nearRegion, offset: 0, byteLength: 8 };
     await near.close();
     expect(() => near.postSend(segment)).toThrow(throwsClosed);
@@ -51,7 +51,7 @@ export function lifetimes({ test, fixture }: Scene): void {
     expect(() => near.postRead(segment, target, 0)).toThrow(throwsClosed);
     expect(() => near.postReceive(segment, 1)).toThrow(throwsClosed);
     expect(() => near.postEmptyReceives(1)).toThrow(throwsClosed);
-    expect(() => near.resolveRemote(farRegion.remote)).toThrow(throwsClosed);
+    await expect(near.resolveRemote(farRegion.remote)).rejects.toMatchObject(closed);
     expect(() => near.nativeHandle).toThrow(throwsClosed);
     await expect(near.connect(fixture.address())).rejects.toMatchObject(closed);
     queue.close();

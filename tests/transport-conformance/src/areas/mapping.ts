@@ -38,7 +38,7 @@ export function mapping({ play, test, fixture, placement }: Scene): void {
   test('a mapped region is the peer memory itself, and zeros after the end', async () => {
     await using sides = await pairOfTransports(fixture);
     const { near, far, farRegion } = sides;
-    const target = near.resolveRemote(farRegion.remote);
+    const target = await near.resolveRemote(farRegion.remote);
     if (!sides.capabilities.directMap) {
       expect(() => near.mapRemote(target)).toThrow(expect.objectContaining({ code: 'RDMA_ERR_UNSUPPORTED' }));
       return;

@@ -83,14 +83,16 @@ export function memory({ test, fixture }: Scene): void {
     const destination = theirs.allocate(Float64Array, 1000);
     source.forEach((_, index) => (source[index] = index * 1.5));
     const { offset, ...remote } = theirs.remote(destination);
-    sides.near.postRead(mine.segment(source.subarray(0, 10)), sides.near.resolveRemote(remote), offset);
-    sides.near.postWrite(mine.segment(source), sides.near.resolveRemote(remote), offset, { immediate: 1 });
+    sides.near.postRead(mine.segment(source.subarray(0, 10)), await sides.near.resolveRemote(remote), offset);
+    sides.near.postWrite(mine.segment(source), await sides.near.resolveRemote(remote), offset, {
+      immediate: 1,
+    });
     expect(offset % 64).toBe(0);
   });
 
   test('regions that are closed can no longer be posted', async () => {
     await using sides = await pairOfTransports(fixture);
-    const target = sides.near.resolveRemote(sides.farRegion.remote);
+    const target = await sides.near.resolveRemote(sides.farRegion.remote);
     const segment = { region: sides.nearRegion, offset: 0, byteLength: 8 };
     sides.nearRegion.close();
     expect(() => sides.near.postWrite(segment, target, 0)).toThrow(
@@ -100,7 +102,7 @@ export function memory({ test, fixture }: Scene): void {
 
   test('regions of another protection domain cannot be posted', async () => {
     await using sides = await pairOfTransports(fixture);
-    const target = sides.near.resolveRemote(sides.farRegion.remote);
+    const target = await sides.near.resolveRemote(sides.farRegion.remote);
     const segment = { region: sides.farRegion, offset: 0, byteLength: 8 };
     expect(() => sides.near.postWrite(segment, target, 0)).toThrow(
       expect.objectContaining({ code: 'RDMA_ERR_INVALID_ARGUMENT' }),

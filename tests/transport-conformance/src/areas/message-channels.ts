@@ -3,6 +3,7 @@ import {
   createCompletionBatch,
   MessageChannel,
   tendMessageChannels,
+  type ConnectionRequest,
   type ProtectionDomain,
 } from '@rfaas/rdmalib';
 import type { TransportFixture } from '../fixture.ts';
@@ -46,6 +47,47 @@ async function channels(
       await far.close();
       await nearTransport.close();
       await farTransport.close();
+    },
+  };
+}
+
+/** The first frame of a channel that takes messages of 4096 bytes, none of them yet; see docs/wire-format.md. */
+const helloFrame = Uint8Array.of(0x01, 0x72, 0, 0, 4, 0, 0, 0, 0x00, 0x10, 0, 0);
+
+interface SilentPeer extends AsyncDisposable {
+  readonly request: ConnectionRequest;
+  readonly connected: Promise<unknown>;
+}
+
+/** A peer that is no message channel, and connects: all that it ever says is `words`. */
+async function silentPeer(fixture: TransportFixture, words?: Uint8Array): Promise<SilentPeer> {
+  const transport = fixture.open();
+  const domain = transport.openProtectionDomain();
+  const listener = await domain.listen(fixture.address());
+  const queue = domain.createCompletionQueue({ depth: 64 });
+  const region = domain.allocateMemory({ byteLength: 4096, access: ['local-write'] });
+  const endpoint = domain.createEndpoint({
+    sendCompletions: queue,
+    receiveCompletions: queue,
+    sendQueueDepth: 8,
+    receiveQueueDepth: 8,
+  });
+  for (let slot = 0; slot < 4; slot += 1) {
+    endpoint.postReceive({ region, offset: 64 * slot, byteLength: 64 }, slot);
+  }
+  const connected = endpoint.connect(listener.address).then(() => {
+    if (words === undefined) return;
+    region.bytes.set(words, 1024);
+    endpoint.postSend({ region, offset: 1024, byteLength: words.length }, { wrId: 9 });
+  });
+  const request = await firstRequest(listener);
+  return {
+    request,
+    connected,
+    [Symbol.asyncDispose]: async () => {
+      queue.poll(createCompletionBatch(8));
+      await listener.close();
+      await transport.close();
     },
   };
 }
@@ -173,23 +215,9 @@ export function messageChannels({ test, fixture }: Scene): void {
   test('a peer that falls silent is lost, one that has nothing to say is not', async () => {
     const peerTimeoutMs = 200;
     await using idle = await channels(fixture, undefined, peerTimeoutMs);
-    await using transport = fixture.open();
-    using domain = transport.openProtectionDomain();
-    await using listener = await domain.listen(fixture.address());
-    const queue = domain.createCompletionQueue({ depth: 64 });
-    using region = domain.allocateMemory({ byteLength: 4096, access: ['local-write'] });
-    const silent = domain.createEndpoint({
-      sendCompletions: queue,
-      receiveCompletions: queue,
-      sendQueueDepth: 8,
-      receiveQueueDepth: 8,
-    });
-    for (let slot = 0; slot < 4; slot += 1) {
-      silent.postReceive({ region, offset: 64 * slot, byteLength: 64 }, slot);
-    }
-    const connected = silent.connect(listener.address);
-    const channel = await MessageChannel.accept(await firstRequest(listener), { peerTimeoutMs });
-    await connected;
+    await using silent = await silentPeer(fixture, helloFrame);
+    const channel = await MessageChannel.accept(silent.request, { peerTimeoutMs });
+    await silent.connected;
     const sending = channel.send(numbered(1));
     expect(await channel.disconnected).toMatchObject({
       kind: 'failed',
@@ -199,7 +227,21 @@ export function messageChannels({ test, fixture }: Scene): void {
     // Only one side of these two watches, and it has waited for longer.
     await idle.far.send(numbered(6));
     expect(numberOf(await idle.near.receive())).toBe(6);
-    queue.poll(createCompletionBatch(8));
+  });
+
+  test('a peer that never says hello is lost once connecting has taken too long', async () => {
+    await using silent = await silentPeer(fixture);
+    const channel = await MessageChannel.accept(silent.request, { peerTimeoutMs: 100, timeoutMs: 500 });
+    await silent.connected;
+    const sending = channel.send(numbered(1));
+    const begin = performance.now();
+    expect(await channel.disconnected).toMatchObject({
+      kind: 'failed',
+      error: { code: 'RDMA_ERR_TIMEOUT', message: expect.stringContaining('hello') },
+    });
+    // A timer may come a little early, and the wait began before.
+    expect(performance.now() - begin).toBeGreaterThan(250);
+    await expect(sending).rejects.toMatchObject({ code: 'RDMA_ERR_CONNECTION_LOST' });
   });
 
   test('a channel whose event loop does not turn answers where it is tended', async () => {
@@ -225,7 +267,7 @@ export function messageChannels({ test, fixture }: Scene): void {
     using sink = pair.nearDomain.allocateMemory({ byteLength: 4096, access: ['local-write'] });
     source.bytes.fill(3);
     await pair.near.send(numbered(1));
-    const target = pair.near.endpoint.resolveRemote(source.remote);
+    const target = await pair.near.endpoint.resolveRemote(source.remote);
     const segment = { region: sink, offset: 0, byteLength: 4096 };
     const completion = await pair.near.perform((endpoint, wrId) =>
       endpoint.postRead(segment, target, 0, { wrId }),
