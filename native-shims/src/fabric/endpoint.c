@@ -9,8 +9,11 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define LONGEST_GOODBYE_MS 200u
-#define GOODBYE_NAP_NS 20000
+#define GOODBYE_MS 200u /* while no request gets done */
+#define LONGEST_GOODBYE_MS 2000u
+#define GOODBYE_NAP_NS 20000u
+/* What a nap counts for at most: a machine that was busy elsewhere did not wait for the peer. */
+#define LONGEST_NAP_NS 1000000u
 
 static struct shim_endpoint *make(struct shim_domain *domain, const struct shim_endpoint_options *options) {
   struct shim_endpoint *endpoint = calloc(1, sizeof *endpoint);
@@ -95,27 +98,37 @@ int shim_endpoint_open(struct shim_domain *domain, struct shim_request *request,
   return (int)endpoint->id;
 }
 
-/* A read of the peer's memory comes back when everything posted before has arrived. With the lock held, which is given
- * up meanwhile. */
-static void say_goodbye(struct shim_endpoint *endpoint) {
-  struct shim_domain *domain = endpoint->domain;
-  uint64_t deadline = shim_now() + (uint64_t)LONGEST_GOODBYE_MS * SHIM_NANOSECONDS_PER_MILLISECOND;
+/* With the lock held, which is given up meanwhile; how long it took, in nanoseconds. */
+static uint64_t take_nap(struct shim_domain *domain) {
   struct timespec nap = {.tv_nsec = GOODBYE_NAP_NS};
+  uint64_t begin = shim_now();
+  fabric_unlock(domain);
+  (void)nanosleep(&nap, NULL);
+  fabric_lock(domain);
+  return shim_now() - begin;
+}
+
+/* A read of the peer's memory comes back when everything posted before has arrived. */
+static void say_goodbye(struct shim_endpoint *endpoint) {
+  uint64_t patience = (uint64_t)GOODBYE_MS * SHIM_NANOSECONDS_PER_MILLISECOND;
+  uint64_t deadline = shim_now() + (uint64_t)LONGEST_GOODBYE_MS * SHIM_NANOSECONDS_PER_MILLISECOND;
+  uint64_t waited = 0;
   endpoint->fenced = false;
   if (fabric_issue_fence(endpoint) != 0)
     return;
-  while (!endpoint->fenced && endpoint->state == SHIM_ESTABLISHED && shim_now() < deadline) {
-    fabric_progress(domain);
-    if (endpoint->fenced)
-      break;
-    fabric_unlock(domain);
-    (void)nanosleep(&nap, NULL);
-    fabric_lock(domain);
+  while (waited < patience && shim_now() < deadline) {
+    uint32_t in_flight = endpoint->in_flight;
+    fabric_progress(endpoint->domain);
+    if (endpoint->fenced || endpoint->state != SHIM_ESTABLISHED)
+      return;
+    uint64_t nap = take_nap(endpoint->domain);
+    waited = endpoint->in_flight != in_flight ? 0 : waited + (nap < LONGEST_NAP_NS ? nap : LONGEST_NAP_NS);
   }
 }
 
 static void disconnect(struct shim_endpoint *endpoint) {
-  if (endpoint->state == SHIM_ESTABLISHED && endpoint->ready && endpoint->tcp != NULL && !endpoint->libfabric_ended)
+  bool may_owe = endpoint->ready || !shim_list_is_empty(&endpoint->kept);
+  if (endpoint->state == SHIM_ESTABLISHED && may_owe && endpoint->tcp != NULL && !endpoint->libfabric_ended)
     say_goodbye(endpoint);
   int32_t state = endpoint->state;
   if (state == SHIM_DISCONNECTED || state == SHIM_FAILED)

@@ -34,6 +34,7 @@ export class EndpointConnection {
     this.disconnected = new Promise((resolve) => {
       this.#settle = resolve;
     });
+    void this.disconnected.then(() => this.#hearAnswer?.());
     domain.bridge.subscribe('endpoint', id, (event) => this.#handle(event));
   }
 
@@ -105,7 +106,6 @@ export class EndpointConnection {
     try {
       return await new Promise<boolean>((resolve) => {
         this.#hearAnswer = () => resolve(true);
-        void this.disconnected.then(() => resolve(true));
         timer = setTimeout(() => resolve(false), milliseconds);
       });
     } finally {
