@@ -78,7 +78,7 @@ describe('a lease for a short time', () => {
 
   test('is renewed by itself while it has an executor, in ever higher generations', async () => {
     await using client = await cluster.connect();
-    const lease = await client.lease({ cores: 1, durationMs: 3000 });
+    const lease = await client.lease({ cores: 1, durationMs: 5000 });
     const executor = await lease.allocate({ library: library.path }, warm);
     const first = lease.expiry;
     await until('it was renewed twice', () => lease.generation >= 3);
@@ -93,7 +93,7 @@ describe('a lease for a short time', () => {
     await using client = await own.connect();
     const warnings: string[] = [];
     const onExpiryWarning = (_expiry: Date, reason: string): void => void warnings.push(reason);
-    const lease = await client.lease({ cores: 1, durationMs: 2500, renew: false, onExpiryWarning });
+    const lease = await client.lease({ cores: 1, durationMs: 5000, renew: false, onExpiryWarning });
     const executor = await lease.allocate({ library: library.path }, warm);
     own.resourceManager.kill('SIGKILL');
     expect(await executor.ended).toMatchObject({ code: 'RFAAS_ERR_LEASE_EXPIRED' });
