@@ -52,8 +52,9 @@ export class HostCluster implements AsyncDisposable {
   }
 
   static async start(options: HostClusterOptions): Promise<HostCluster> {
-    const library = await compileFunctionLibrary({ file: 'test-functions.c' });
+    // First: whatever fails from here on, its guardian removes it.
     const lab = await HostLab.create(['manager', ...options.nodes, ...options.others]);
+    const library = await compileFunctionLibrary({ file: 'test-functions.c' });
     const hosts = new HostCluster(lab, await LocalCluster.create(), library, options);
     try {
       await hosts.#startServers();
@@ -65,18 +66,16 @@ export class HostCluster implements AsyncDisposable {
   }
 
   async #startServers(): Promise<void> {
-    const { nodes, peerTimeoutMs } = this.#options;
-    const silence = peerTimeoutMs === undefined ? {} : { peer_timeout_ms: peerTimeoutMs };
-    const nodeSilence = peerTimeoutMs === undefined ? {} : { node_timeout_ms: peerTimeoutMs };
+    const { nodes, peerTimeoutMs: silence } = this.#options;
     await this.cluster.startResourceManager(
-      { transport: this.#urlOf('manager'), ...silence, ...nodeSilence },
+      { transport: this.#urlOf('manager'), peer_timeout_ms: silence, node_timeout_ms: silence },
       this.lab.host('manager').prefix,
     );
     await Promise.all(
       nodes.map((name) =>
         this.cluster.startNode(name, {
           cores: 1,
-          config: { ...silence, transport: this.#urlOf(name) },
+          config: { transport: this.#urlOf(name), peer_timeout_ms: silence },
           through: this.lab.host(name).prefix,
         }),
       ),

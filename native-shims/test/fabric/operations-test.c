@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "fixture.h"
 
+#include "../support/resolving.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 
@@ -211,39 +213,9 @@ static void a_wrong_key_is_refused(void) {
   end();
 }
 
-/* Asked without waiting, told by an event, taken by another call; what is asked in between gives the question up. */
 static void resolving_need_not_wait(void) {
   begin();
-  struct shim_remote remotes[3];
-  struct shim_region_info infos[3];
-  struct shim_region *regions[3];
-  int targets[3];
-  for (uint32_t i = 0; i < 3; i++) {
-    regions[i] = fixture_region(server.domain, 100, SHIM_LOCAL_WRITE | SHIM_REMOTE_READ, 0, &infos[i]);
-    remotes[i] = (struct shim_remote){.address = infos[i].remote_address, .rkey = infos[i].rkey, .length = 100};
-  }
-  while ((targets[0] = shim_endpoint_resolve(client.endpoint, &remotes[0], 0)) == -EINPROGRESS)
-    (void)fixture_expect(client.domain, SHIM_EVENT_RESOLVED);
-  CHECK(targets[0] >= 0);
-  int asked = shim_endpoint_resolve(client.endpoint, &remotes[1], 0);
-  CHECK(asked == -EINPROGRESS || asked >= 0);
-  targets[2] = shim_endpoint_resolve(client.endpoint, &remotes[2], 5000);
-  targets[1] = shim_endpoint_resolve(client.endpoint, &remotes[1], 5000);
-  CHECK(targets[1] >= 0 && targets[2] >= 0);
-  CHECK(targets[0] != targets[1] && targets[1] != targets[2] && targets[2] != targets[0]);
-  for (uint32_t i = 0; i < 3; i++) {
-    ((uint8_t *)(uintptr_t)infos[i].address)[0] = (uint8_t)(i + 1);
-    struct shim_work work = fixture_work(&client, SHIM_READ, SHIM_SIGNALED, (uint32_t)targets[i], 0, 1);
-    CHECK_EQUAL(post_for_status(&work), SHIM_SUCCESS);
-    CHECK_EQUAL(fixture_bytes(&client)[0], i + 1);
-  }
-  CHECK_EQUAL(shim_endpoint_disconnect(client.endpoint), 0);
-  remotes[0].rkey++;
-  CHECK_EQUAL(shim_endpoint_resolve(client.endpoint, &remotes[0], 0), -ENOTCONN);
-  for (uint32_t i = 0; i < 3; i++) {
-    CHECK_EQUAL(shim_region_close(regions[i]), 0);
-    CHECK_EQUAL(shim_unmap(infos[i].address, infos[i].mapped_length), 0);
-  }
+  check_resolving(&client, &server);
   end();
 }
 
